@@ -208,9 +208,8 @@ fn try_lab(topology: Topology) -> Result<(), BuildError> {
 }
 
 fn program(program: &str) -> Ability {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
-    let found = programs::find(program, &path)
-        .ok_or("not on PATH: scenarios that run it are not applicable");
+    let found =
+        programs::find(program).ok_or("not on PATH: scenarios that run it are not applicable");
     let package = programs::package_of(program).unwrap_or(program);
     let how_to_get = format!("Debian: apt install {package}");
     Ability::new(&format!("the program {program}"), found, &how_to_get)

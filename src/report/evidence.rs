@@ -352,6 +352,9 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
             .filter_map(|load| closing(run, load)),
     );
     lines.extend(super::failures::by_reason(run));
+    if is_against(run.verdict.outcome) {
+        lines.extend(super::failures::of_commands(run));
+    }
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));
     lines

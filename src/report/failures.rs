@@ -22,6 +22,28 @@ pub(super) fn by_reason(run: &RunResult) -> Vec<String> {
         .collect()
 }
 
+/// The number of last lines of a command's standard error that reports show.
+const LINES: usize = 3;
+
+/// Returns the last lines that each command of a run wrote to its standard error, unless an expectation is about them.
+pub(super) fn of_commands(run: &RunResult) -> Vec<String> {
+    let commands = run.spec.workload.commands.iter();
+    let written = commands.flat_map(|command| {
+        let name = format!("{}.stderr", command.name);
+        let is_named = run
+            .spec
+            .watched
+            .iter()
+            .any(|series| series.as_str() == name);
+        let series = run.timeline.series(&name).filter(|_| !is_named);
+        let lines = series.map_or(&[][..], |series| &series.lines);
+        let last = &lines[lines.len().saturating_sub(LINES)..];
+        last.iter()
+            .map(move |(t, line)| format!("command {}, stderr at {t}: {line}", command.name))
+    });
+    written.collect()
+}
+
 /// Returns the errors of an actor at the end of the run, the most frequent first.
 fn counts<'r>(run: &'r RunResult, name: &str) -> Vec<(&'r str, i64)> {
     let before = format!("{name}.errors.");

@@ -74,9 +74,8 @@ fn forbidden_program(order: &WorkOrder) -> Option<String> {
 
 /// Returns the reason why programs cannot run here: the first that is not on `PATH`.
 pub(crate) fn missing_program<'p>(needed: impl IntoIterator<Item = &'p String>) -> Option<String> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
     let mut needed = needed.into_iter();
-    let missing = needed.find(|program| programs::find(program, &path).is_none())?;
+    let missing = needed.find(|program| programs::find(program).is_none())?;
     let package = programs::package_of(missing);
     let package = package.map_or_else(String::new, |package| {
         format!(" (Debian: apt install {package})")

@@ -40,6 +40,7 @@ pub mod rerun;
 pub mod rtnl;
 pub mod sandbox;
 pub mod sched;
+pub mod search_path;
 pub mod slabinfo;
 pub mod sock_destroy;
 pub mod sock_diag;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nslab::lab::programs::{self, DEFAULT_PATH};
+use nslab::lab::programs;
 use nslab::scenario::{RunSpec, Scenario};
 use nslab::suite::ScenarioSource;
 use serde_json::Value;
@@ -64,8 +64,7 @@ fn can_run(source: &ScenarioSource) -> bool {
 }
 
 fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    programs::find(program, &path).is_some()
+    programs::find(program).is_some()
 }
 
 /// Applies the filters as the harness does.

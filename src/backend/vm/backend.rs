@@ -10,9 +10,9 @@ use tokio::sync::Mutex;
 
 use super::error::VmError;
 use super::guest::order::{GuestOrder, NAME};
-use super::image::{GuestImage, ImageParts};
+use super::image::{CommandFiles, GuestImage, ImageParts};
 use super::kernel::{Kernel, fingerprint};
-use super::modules::{ModuleFile, ModulePlan, needs};
+use super::modules::{ModuleFile, needs};
 use super::qemu::batched_reader::BatchedReader;
 use super::qemu::hardware::{Accelerator, Hardware, Time};
 use super::qemu::process::{self, MachineParts, RunningMachine, Saved, StartMode};
@@ -127,8 +127,7 @@ impl VmBackend {
         capture: Option<&File>,
     ) -> Result<Worker, VmError> {
         let inner = &self.0;
-        let plan = needs::plan(&order.spec, &inner.kernel)?;
-        let (parts, modules) = self.parts(&order.spec, plan);
+        let (parts, modules) = self.parts(&order.spec)?;
         let memory = size::memory(&order.spec);
         let booted = self.booted(parts, memory).await?;
         let order = GuestOrder {
@@ -181,10 +180,14 @@ impl VmBackend {
     }
 
     /// Returns the contents of a run's guest, and the modules to load in it.
-    fn parts(&self, spec: &RunSpec, plan: ModulePlan) -> (ImageParts, Vec<String>) {
+    ///
+    /// Fails if the kernel lacks what the run needs.
+    fn parts(&self, spec: &RunSpec) -> Result<(ImageParts, Vec<String>), VmError> {
+        let files = CommandFiles::of(spec);
+        let plan = needs::plan(spec, &self.0.kernel, files.modules())?;
         let modules = plan.load.iter().map(|file| GuestImage::place(&file.name));
         let modules = modules.collect();
-        (ImageParts::of(spec, plan, &self.0.common), modules)
+        Ok((ImageParts::of(files, plan, &self.0.common), modules))
     }
 
     fn facts(&self, booted: &Booted) -> Guest {

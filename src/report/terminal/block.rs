@@ -77,6 +77,9 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
                 paragraph(&mut text, NO_WORD, &closing, IN_RUN, style);
             }
         }
+        for line in failures::of_commands(run) {
+            paragraph(&mut text, NO_WORD, &line, IN_RUN, style);
+        }
         let errors = failures::by_reason(run);
         let shown_errors = match style.verbose {
             true => errors.len(),

@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::lab::programs;
 use crate::scenario::workload::{CommandSpec, Meaning, Privilege};
 use crate::sys::confine::{Capability, ConfinementOptions};
+use crate::sys::search_path;
 use crate::traffic::TrafficError;
 
 /// A program found on `PATH`.
@@ -22,13 +23,13 @@ impl Program {
         let search_path = spec.env.get("PATH").map(OsString::from);
         let search_path = search_path
             .or_else(|| std::env::var_os("PATH"))
-            .unwrap_or_else(|| programs::DEFAULT_PATH.into());
+            .unwrap_or_else(|| search_path::DEFAULT_PATH.into());
         let program = spec.run.first().cloned().unwrap_or_default();
         let sees_homes =
             |privilege: &Privilege| matches!(privilege.meaning(), Meaning::Homes | Meaning::All);
         let found = match spec.privileges.iter().any(sees_homes) {
-            true => programs::find(&program, &search_path),
-            false => programs::find_outside_homes(&program, &search_path),
+            true => search_path::find(&program, &search_path),
+            false => search_path::find_outside_homes(&program, &search_path),
         };
         match found {
             Some(path) => Ok(Self { path, search_path }),

@@ -6,6 +6,7 @@
 //! user's home is copied unless a command names it.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -13,20 +14,13 @@ use std::path::{Component, Path, PathBuf};
 
 use super::initramfs::{Initramfs, InitramfsError};
 use super::scripts::{ScriptFile, is_shell};
+use crate::backend::vm::modules::of_programs;
 use crate::backend::vm::shell_words::words;
 use crate::input_file;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
+use crate::sys::search_path::{self, DEFAULT_PATH};
 
-/// The folders in which guests look for programs. On the host they are searched last.
-const STANDARD: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
 /// Paths that a program named `*` reads.
 const READ: [&str; 6] = [
     "/etc/*",
@@ -50,6 +44,9 @@ const DEEPEST: usize = 3;
 /// Maximum number of bytes of a tree that is copied only because a script may run the program that reads it:
 /// Python's library has 30 MiB, the files of a compiler several hundred.
 const OF_A_WORD: u64 = 64 << 20;
+/// Maximum number of bytes of the shell scripts of a brought folder that are all searched for programs. Those of a
+/// larger one, such as the kernel's network selftests, name more than a guest has room for.
+const SEARCHED: u64 = 256 << 10;
 /// Maximum number of bytes that a scenario may bring. A guest keeps them in memory.
 const MOST_BROUGHT: u64 = 1 << 30;
 /// The program behind the word `init`. A guest has its own first process, which is this program.
@@ -72,6 +69,8 @@ pub(crate) struct CommandFiles {
     brought: u64,
     /// Scripts that were searched for programs.
     read: BTreeSet<PathBuf>,
+    /// Names of kernel modules that the programs may need.
+    modules: BTreeSet<String>,
 }
 
 impl CommandFiles {
@@ -79,8 +78,7 @@ impl CommandFiles {
     /// out; the run reports that.
     pub(crate) fn of(spec: &RunSpec) -> Self {
         let mut files = Self::default();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path: Vec<_> = std::env::split_paths(&path).collect();
+        let path = search_path(&std::env::var_os("PATH").unwrap_or_default());
         for name in &spec.requires.programs {
             files.program(name, &path);
         }
@@ -91,6 +89,11 @@ impl CommandFiles {
             files.bring(Path::new(brought), &path);
         }
         files
+    }
+
+    /// Returns the names of kernel modules that the programs may need. The kernel may lack them.
+    pub(crate) fn modules(&self) -> &BTreeSet<String> {
+        &self.modules
     }
 
     /// Copies everything into a guest's file system.
@@ -114,9 +117,7 @@ impl CommandFiles {
             files.program(path, path)?;
             let folder = path.parent().unwrap_or(path);
             if let Some(name) = path.file_name()
-                && !STANDARD
-                    .iter()
-                    .any(|standard| Path::new(standard) == folder)
+                && !std::env::split_paths(DEFAULT_PATH).any(|standard| standard == folder)
             {
                 files.link(Path::new("/usr/local/bin").join(name), path)?;
             }
@@ -124,14 +125,16 @@ impl CommandFiles {
         Ok(())
     }
 
-    fn command(&mut self, command: &CommandSpec, path: &[PathBuf]) {
+    fn command(&mut self, command: &CommandSpec, path: &OsStr) {
         let own = command.env.get("PATH");
-        let own: Option<Vec<_>> = own.map(|path| std::env::split_paths(path).collect());
+        let own = own.map(|path| search_path(OsStr::new(path)));
         let path = own.as_deref().unwrap_or(path);
         let Some((program, arguments)) = command.run.split_first() else {
             return;
         };
         self.program(program, path);
+        let said: Vec<&str> = command.run.iter().flat_map(|text| words(text)).collect();
+        self.modules.extend(of_programs::named_in(&said));
         let is_shell = is_shell(program);
         self.script(Path::new(program), path, false);
         for argument in arguments.iter().chain(command.env.values()) {
@@ -154,7 +157,7 @@ impl CommandFiles {
 
     /// Adds what a script needs: its interpreter, and the programs and files that it names. A file that is not a
     /// script adds nothing.
-    fn script(&mut self, script: &Path, path: &[PathBuf], by_shell: bool) {
+    fn script(&mut self, script: &Path, path: &OsStr, by_shell: bool) {
         if !script.is_absolute() || is_own(script) || !script.is_file() {
             return;
         }
@@ -171,6 +174,8 @@ impl CommandFiles {
         for interpreter in interpreters {
             self.program(&interpreter, path);
         }
+        let said: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.modules.extend(of_programs::named_in(&said));
         for word in words {
             self.add_program(&word, path, Some(OF_A_WORD));
             self.file(&word);
@@ -186,11 +191,12 @@ impl CommandFiles {
     }
 
     /// Adds a file or folder with everything in it, with the interpreters of its scripts and what its links lead to.
-    fn bring(&mut self, brought: &Path, path: &[PathBuf]) {
+    fn bring(&mut self, brought: &Path, path: &OsStr) {
         if is_own(brought) || !self.trees.insert(brought.to_owned()) {
             return;
         }
         let mut left = vec![brought.to_owned()];
+        let mut scripts = (0, Vec::new());
         while let Some(place) = left.pop() {
             let is_root = place == brought;
             let about = match is_root {
@@ -213,35 +219,36 @@ impl CommandFiles {
                 left.extend(entries.map(|entry| entry.path()));
             } else {
                 self.brought = self.brought.saturating_add(about.len());
-                // Programs are only looked for in scripts that a command names: those of a whole folder would fill the
-                // guest's memory.
-                let script = ScriptFile::read(&place, false);
-                for interpreter in script.into_iter().flat_map(|script| script.interpreters) {
-                    self.program(&interpreter, path);
+                let of_shell = place.extension().is_some_and(|name| name == "sh");
+                let script = ScriptFile::read(&place, of_shell).unwrap_or_default();
+                for interpreter in &script.interpreters {
+                    self.program(interpreter, path);
+                }
+                if !script.words.is_empty() {
+                    scripts.0 += about.len();
+                    scripts.1.push((place, of_shell));
                 }
             }
             if self.brought > MOST_BROUGHT {
                 return;
             }
         }
+        let (bytes, scripts) = scripts;
+        for (script, of_shell) in scripts.into_iter().filter(|_| bytes <= SEARCHED) {
+            self.script(&script, path, of_shell);
+        }
     }
 
     /// Adds a program, given by its path or name, with the files that it reads and the folders that it writes to.
-    fn program(&mut self, program: &str, path: &[PathBuf]) {
+    fn program(&mut self, program: &str, path: &OsStr) {
         self.add_program(program, path, None);
     }
 
     /// Adds a program without trees that have more than `most` bytes.
-    fn add_program(&mut self, program: &str, path: &[PathBuf], most: Option<u64>) {
-        let standard = STANDARD.iter().map(PathBuf::from);
+    fn add_program(&mut self, program: &str, path: &OsStr, most: Option<u64>) {
         let found = match program.contains('/') {
             true => Some(PathBuf::from(program)).filter(|path| path.is_absolute()),
-            false => path
-                .iter()
-                .cloned()
-                .chain(standard)
-                .map(|folder| folder.join(program))
-                .find(|path| is_program(path)),
+            false => search_path::find_outside_homes(program, path),
         };
         let Some(found) = found.filter(|path| is_program(path) && !is_own(path)) else {
             return;
@@ -300,6 +307,13 @@ impl CommandFiles {
             }
         }
     }
+}
+
+/// Returns a search path of this host, followed by that of guests.
+fn search_path(path: &OsStr) -> OsString {
+    let folders = std::env::split_paths(path).chain(std::env::split_paths(DEFAULT_PATH));
+    // No folder of either contains a colon.
+    std::env::join_paths(folders).unwrap_or_default()
 }
 
 /// Returns a path without `.` and `..`.
@@ -425,7 +439,7 @@ mod tests {
         );
         let parsed = crate::scenario::parse("test.yaml", &text, &Default::default());
         let files = CommandFiles::of(&parsed.unwrap().runs[0]);
-        assert_eq!(names(&files), ["sh", "tr", "uniq"]);
+        assert_eq!(names(&files), ["cut", "sh", "tr", "uniq"]);
         assert!(files.trees.contains(folder.path()));
         assert!(files.trees.contains(&shared));
         assert!(files.brought > 20);
@@ -437,6 +451,25 @@ mod tests {
             let path = path.to_string_lossy().trim_start_matches('/').to_owned();
             assert!(archive.contains(&format!("{path}\0")), "{path}");
         }
+    }
+
+    #[test]
+    fn a_program_in_a_home_is_taken_only_if_there_is_no_other() {
+        let home = std::env::var_os("HOME").unwrap();
+        let folder = tempfile::tempdir_in(home).unwrap();
+        for name in ["cat", "only-here"] {
+            let path = folder.path().join(name);
+            fs::write(&path, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let files = command_files(&format!(
+            "c: {{ node: a, run: [sh, -c, 'cat x; only-here'], env: {{ PATH: '{}' }} }}",
+            folder.path().display()
+        ));
+        assert_eq!(names(&files), ["cat", "only-here", "sh"]);
+        let is_there = |name| files.mentioned.contains(&folder.path().join(name));
+        assert!(is_there("only-here") || files.programs.contains(&folder.path().join("only-here")));
+        assert!(!is_there("cat") && !files.programs.contains(&folder.path().join("cat")));
     }
 
     #[test]

@@ -14,10 +14,9 @@ use std::fs::File;
 use super::error::VmError;
 use super::kernel::{Kernel, fingerprint};
 use super::modules::{ModuleFile, ModulePlan, needs, signature};
-use crate::scenario::RunSpec;
 use crate::sys::lifeline::this_program;
 use crate::sys::memory_file::memory_file;
-use command_files::CommandFiles;
+pub(crate) use command_files::CommandFiles;
 use initramfs::Initramfs;
 
 /// The folder of modules in a guest.
@@ -69,11 +68,11 @@ pub(crate) struct ImageParts {
 }
 
 impl ImageParts {
-    /// Returns what a run needs, including the modules that it loads.
-    pub(crate) fn of(spec: &RunSpec, plan: ModulePlan, common: &[ModuleFile]) -> Self {
+    /// Combines the files of a run's commands with the modules that it loads.
+    pub(crate) fn of(command_files: CommandFiles, plan: ModulePlan, common: &[ModuleFile]) -> Self {
         let more = plan.load.into_iter().filter(|file| !common.contains(file));
         Self {
-            command_files: CommandFiles::of(spec),
+            command_files,
             modules: more.collect(),
         }
     }

@@ -12,7 +12,7 @@ const SHELLS: [&str; 4] = ["sh", "dash", "bash", "ash"];
 const LARGEST: u64 = 1 << 20;
 
 /// A script on this host.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ScriptFile {
     /// The programs in its first line: an interpreter, or `env` and an interpreter.
     pub(super) interpreters: Vec<String>,

@@ -5,6 +5,7 @@
 
 pub(super) mod modinfo;
 pub(crate) mod needs;
+pub(crate) mod of_programs;
 mod requirement;
 pub(crate) mod signature;
 

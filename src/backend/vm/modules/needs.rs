@@ -3,7 +3,7 @@
 //! Parts have changed their names: what 5.1 merged into `nft_chain_nat` was `nft_chain_nat_ipv4` before, and IPv4
 //! had its own modules for tables, tracking and masquerade (Linux 4.9, `net/ipv4/netfilter/Kconfig`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -17,7 +17,6 @@ use super::requirement::{
 use super::{ModulePlan, ModulesError};
 use crate::backend::vm::kernel::Kernel;
 use crate::backend::vm::kernel::module_files::spelled;
-use crate::backend::vm::shell_words::words;
 use crate::input_file;
 use crate::scenario::RunSpec;
 use crate::scenario::firewall::{FirewallRule, RuleVerdict};
@@ -93,7 +92,13 @@ const BESIDE_TRACKING_V6: [&str; 4] = ["nf_conntrack_ipv6", "nf_tables_ipv6", "n
 
 /// Plans the modules that a guest loads for a run. Fails with [`NeedsError::Missing`] if the kernel lacks a part,
 /// so that the run is not applicable on it.
-pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
+///
+/// `of_programs` names the modules that programs may need. Those that the kernel lacks are left out.
+pub(crate) fn plan(
+    spec: &RunSpec,
+    kernel: &Kernel,
+    of_programs: &BTreeSet<String>,
+) -> Result<ModulePlan, NeedsError> {
     let needs = needs(&spec.topology);
     let mut names: Vec<String> = BESIDE.map(str::to_owned).to_vec();
     if needs.contains(&TRACKING) {
@@ -114,7 +119,7 @@ pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsE
         names.push(masquerade.to_owned());
     }
     names.extend(named_by_settings(spec));
-    names.extend(named_to_tc(spec));
+    names.extend(of_programs.iter().cloned());
     names.extend(spec.requires.modules.iter().cloned());
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut plan = kernel.load_order(&wanted)?;
@@ -240,21 +245,6 @@ fn named_by_settings(spec: &RunSpec) -> Vec<String> {
             "net.core.default_qdisc" => Some(format!("sch_{value}")),
             _ => None,
         })
-        .collect()
-}
-
-/// Returns the modules for words in tc(8) commands: disciplines, classifiers and actions are modules named after
-/// them (Linux `net/sched/sch_api.c`, `cls_api.c`, `act_api.c`).
-fn named_to_tc(spec: &RunSpec) -> Vec<String> {
-    let commands = spec.workload.commands.iter();
-    let words = commands.map(|command| {
-        let words = command.run.iter().flat_map(|text| words(text));
-        words.collect::<Vec<_>>()
-    });
-    words
-        .filter(|words| words.contains(&"tc"))
-        .flatten()
-        .flat_map(|word| ["sch", "cls", "act"].map(|kind| format!("{kind}_{word}")))
         .collect()
 }
 

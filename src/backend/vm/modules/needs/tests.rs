@@ -43,6 +43,11 @@ fn loaded(plan: &ModulePlan) -> Vec<&str> {
     plan.load.iter().map(|file| &*file.name).collect()
 }
 
+/// Plans the modules of a run without programs.
+fn plan(run: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
+    super::plan(run, kernel, &BTreeSet::new())
+}
+
 #[test]
 fn a_plain_link_needs_veth_and_nothing_of_netfilter() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,23 +132,12 @@ fn masquerade_is_found_by_its_old_and_new_module_names() {
 }
 
 #[test]
-fn a_module_named_in_a_tc_command_is_loaded() {
+fn modules_of_programs_are_loaded_if_the_kernel_has_them() {
     let folder = tempfile::tempdir().unwrap();
-    let kernel = kernel(folder.path(), &["veth", "sch_htb", "act_mirred"], BASE);
-    let mut run = run("a: {}, b: {}");
-    let parsed = crate::scenario::parse(
-        "test.yaml",
-        "name: test\nnodes: { a: {} }\n\
-         commands: { c: { node: a, run: [sh, -c, 'tc qdisc add dev eth0 root htb; ip mirred'] } }\n",
-        &Default::default(),
-    );
-    run.workload.commands = parsed.unwrap().runs.remove(0).workload.commands;
-    assert_eq!(
-        loaded(&plan(&run, &kernel).unwrap()),
-        ["veth", "sch_htb", "act_mirred"]
-    );
-    run.workload.commands[0].run = vec!["ip".to_owned(), "htb".to_owned()];
-    assert_eq!(loaded(&plan(&run, &kernel).unwrap()), ["veth"]);
+    let kernel = kernel(folder.path(), &["veth", "sch_htb"], BASE);
+    let named = ["sch_htb", "cls_htb"].map(str::to_owned).into();
+    let plan = super::plan(&run("a: {}, b: {}"), &kernel, &named).unwrap();
+    assert_eq!(loaded(&plan), ["veth", "sch_htb"]);
 }
 
 #[test]
