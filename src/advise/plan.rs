@@ -241,20 +241,26 @@ struct Variant<'a> {
 
 impl Variant<'_> {
     /// Plans a comparison of one setting against the reference's value. The other settings that the variant shows have
-    /// the reference's values, so that every line has the same other side.
+    /// the reference's values, so that every line has the same other side. If the scenario has a bound for the value,
+    /// which follows from its own values of the others, they keep those: with others, it may end too early.
     fn alone(&self, exercise: &Exercise, each: &Assignment) -> PlannedComparison {
-        let beside: Vec<&Assignment> = self
-            .shown
-            .iter()
-            .filter(|other| other.key != each.key)
+        let is_bounded = exercise.at_most.is_some() && exercise.size.is_empty();
+        let others = self.shown.iter().filter(|other| other.key != each.key);
+        let beside: Vec<&Assignment> = others
+            .filter(|other| !is_bounded || !self.sets(&other.key))
             .copied()
             .collect();
         let set = self.sized(exercise, each);
+        let shown: Vec<&Assignment> = beside.iter().copied().chain([each]).collect();
+        let own = Variant {
+            shown: &shown,
+            ..*self
+        };
         PlannedComparison {
             exercise: Some(exercise.clone()),
             tried: each.tried(),
             trade: trade(exercise, each.tried()),
-            ..self.planned(&[each], &beside, set, Vec::new())
+            ..own.planned(&[each], &beside, set, Vec::new())
         }
     }
 

@@ -187,7 +187,7 @@ fn as_parameter(value: f64, unit: Unit) -> String {
         Unit::Bytes => format!("{:.0}B", value.max(0.0)),
         Unit::PerSecond => format!("{:.0}/s", value.max(1.0)),
         Unit::BytesPerSecond => format!("{:.0}B/s", value.max(1.0)),
-        Unit::Seconds => format!("{:.3}s", value.max(0.001)),
+        Unit::Seconds => format!("{}s", (value.max(0.001) * 1000.0).round() / 1000.0),
     }
 }
 
@@ -273,12 +273,24 @@ mod tests {
     }
 
     #[test]
+    fn timeouts_that_double_are_powers_of_two() {
+        let retries = TriedValues {
+            value: 2.0,
+            reference: 6.0,
+        };
+        let text = "after ${2 * exp2(value) - 1} s, not ${2 * exp2(reference) - 1} s; ${0.1 * exp2(value) * 1s}";
+        let filled = fill(text, Some(retries), &params(&[])).unwrap();
+        assert_eq!(filled, "after 7 s, not 127 s; 0.4s");
+    }
+
+    #[test]
     fn rules_with_unknown_names_or_units_that_do_not_fit_are_errors() {
         for text in [
             "${limt}",
             "${limit + 1s}",
             "${limit",
             "${max(limit)}",
+            "${exp2(1s)}",
             "${}",
         ] {
             assert!(fill(text, Some(FIVE), &params(&[])).is_err(), "{text}");

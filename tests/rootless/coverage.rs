@@ -180,7 +180,7 @@ fn the_old_default_of_tcp_rmem_is_measured_on_a_kernel_with_a_larger_one() {
         .unwrap();
     // The path holds as much as the smaller buffer, about twice what that has as its window.
     assert_eq!(sized.question.set["bandwidth"], "31457280B/s");
-    assert_eq!(sized.question.set["delay"], "0.100s");
+    assert_eq!(sized.question.set["delay"], "0.1s");
 }
 
 #[test]

@@ -231,6 +231,27 @@ fn modes_of_connection_tracking_do_not_hold_in_labs_that_do_not_track() {
     assert_eq!([settings(text), settings(&tracks)], [1, 2]);
 }
 
+/// A peer is gone after the time and one interval: a reference's interval would be longer than the run.
+#[test]
+fn a_bounded_value_is_tried_with_the_scenarios_own_values_of_the_others() {
+    let [time, interval] = ["time", "intvl"].map(|name| format!("net.ipv4.tcp_keepalive_{name}"));
+    let plan_with = |bound: &str| {
+        let text = format!(
+            "exercises: [ {{ key: {time}{bound} }}, {{ key: {interval}{bound} }} ]\n\
+             nodes: {{ a: {{ sysctls: {{ {time}: 4, {interval}: 15 }} }}, b: {{}} }}\n\
+             links: [ {{ between: [a, b] }} ]\n"
+        );
+        let scenario = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap();
+        let lines = assigned(&[(&time, "30"), (&interval, "20")]);
+        let plan = plan(&lines, &[], &[scenario], &none());
+        let of_time = plan.iter().find(|each| each.lines == [0]).unwrap();
+        let settings = of_time.question.sides[1].len();
+        (settings, of_time.question.without.len())
+    };
+    assert_eq!(plan_with(", at-most: 50"), (1, 1));
+    assert_eq!(plan_with(""), (2, 2), "every line has the same other side");
+}
+
 #[test]
 fn a_key_that_no_scenario_shows_is_not_run() {
     let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);

@@ -134,6 +134,7 @@ fn not_run(left_out: &[(String, &'static str)]) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
     for (scenario, why) in left_out {
         match by_reason.iter_mut().find(|(known, _)| known == why) {
+            Some((_, scenarios)) if scenarios.contains(&scenario.as_str()) => {}
             Some((_, scenarios)) => scenarios.push(scenario),
             None => by_reason.push((why, vec![scenario])),
         }

@@ -1,4 +1,4 @@
-//! Arithmetic on named quantities, outside expectations: `1.6 * limit`, `attempts / 4s`.
+//! Arithmetic on named quantities, outside expectations: `1.6 * limit`, `attempts / 4s`, `exp2(value)`.
 
 use super::grammar;
 use super::syntax::{Expr, ExprKind};
@@ -39,6 +39,14 @@ fn evaluate(
         ExprKind::Path(name) => named(name)
             .map(|(value, unit)| (value, Units::of(unit)))
             .ok_or_else(|| format!("`{name}` is not a quantity here")),
+        ExprKind::Call { function, of } if function.value == "exp2" => {
+            let (value, units) = evaluate(of, named)?;
+            let count = Units::of(Unit::Count);
+            // No number of retries is larger, and the result stays one that can be shown.
+            (units == count)
+                .then(|| (value.min(63.0).exp2(), count))
+                .ok_or_else(|| format!("2 to the power of {} has no meaning", units.describe()))
+        }
         ExprKind::Call { function, .. } => Err(format!("`{}` cannot be used here", function.value)),
         ExprKind::Negate(inner) => evaluate(inner, named).map(|(value, units)| (-value, units)),
         ExprKind::Binary { op, left, right } => {
