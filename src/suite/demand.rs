@@ -314,11 +314,28 @@ pub(super) fn load_time(spec: &RunSpec) -> f64 {
     let takes = expected(spec);
     let client = |client: &ClientSpec| {
         let busy = busy(spec, client).min(takes);
-        processors(spec, client) * busy.as_secs_f64()
+        (processors(spec, client) * busy.as_secs_f64()).min(bytes_time(client))
     };
     let clients = spec.workload.clients.iter().map(client);
     // A run that waits takes fewer samples.
     idle(spec) * takes.min(FULL_SAMPLING).as_secs_f64() + clients.sum::<f64>()
+}
+
+/// Returns the most processor time that the bytes of a transfer take, seconds: one that does not end waits for packets
+/// that do not arrive.
+fn bytes_time(client: &ClientSpec) -> f64 {
+    match &client.load {
+        Load::Bulk {
+            bytes,
+            streams,
+            write,
+            ..
+        } => {
+            let each = BYTE_COST + WRITE_COST / write.0 as f64;
+            f64::from(*streams) * bytes.0 as f64 * each
+        }
+        _ => f64::INFINITY,
+    }
 }
 
 fn count(number: usize) -> f64 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::demand::Demand;
+use super::demand::{Demand, load_time};
 
 /// Returns the processor time of all phases of a run that lasts ten seconds.
 fn busy_for(more: &str) -> f64 {
@@ -49,4 +49,21 @@ fn a_transfer_over_a_slow_link_is_expected_to_end() {
         phases.iter().all(|phase| phase.until.is_some()),
         "{phases:?}"
     );
+}
+
+/// A transfer that a firewall holds up waits for its timeout, and needs no processor meanwhile.
+#[test]
+fn a_transfer_takes_no_more_than_its_bytes_do() {
+    let time = |bytes: &str| {
+        let text = format!(
+            "nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b] }}]\n\
+             servers: {{ web: {{ node: b, port: 80 }} }}\n\
+             clients: {{ it: {{ node: a, to: web, bulk: {{ bytes: {bytes}, timeout: 30s }} }} }}\n\
+             expect: [ it.completed == 1 at 29s ]\n"
+        );
+        let scenario = crate::scenario::parse("held", &text, &BTreeMap::new()).unwrap();
+        load_time(&scenario.runs[0])
+    };
+    let (few, many) = (time("256KiB"), time("256MiB"));
+    assert!(few + 1.0 < many, "{few} and {many}");
 }
