@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! client ------------ server     one request per connection, 64 at once, the server closes
-//! bounded -----------            (the same from a node whose descriptor limit rules out io_uring)
 //! inside ---- nat ---            (the same through masquerade)
 //! ```
 
@@ -23,15 +22,12 @@ use super::processor;
 const SCENARIO: &str = r#"
 nodes:
   client: {}
-  # Below the bound a built-in client runs in a process of its own, with the portable engine.
-  bounded: { limits: { nofile: 4096 } }
   inside: {}
   # Entries of connections that have ended would stay for two minutes and fill the table.
   nat: { nat: { masquerade: { toward: server } }, sysctls: { net.netfilter.nf_conntrack_tcp_timeout_time_wait: 1 } }
   server: {}
 links:
   - between: [client, server]
-  - between: [bounded, server]
   - between: [inside, nat]
   - between: [nat, server]
 servers:
@@ -39,7 +35,6 @@ servers:
   bare: { node: server, port: 81, backlog: 4096 }
 clients:
   direct: { node: client, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
-  portable: { node: bounded, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
   translated: { node: inside, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
   flood: { node: client, to: bare, connect: { rate: 200000/s, count: REQUESTS, timeout: 10s, close: reset } }
 commands:

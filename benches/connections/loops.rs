@@ -1,7 +1,5 @@
 //! Requests in a closed loop, one connection for each.
 
-use std::collections::BTreeMap;
-
 use nslab::lab;
 
 use super::bench::Measured;
@@ -10,12 +8,11 @@ use super::figures::Figures;
 use super::peers::{PEERS, Peer};
 use super::{series, table};
 
-/// Our clients: `direct` with the engine that the kernel allows, `portable` without io_uring, `translated` through
-/// masquerade.
-const OURS: [&str; 3] = ["direct", "portable", "translated"];
+/// Our clients: `direct`, and `translated` through masquerade.
+const OURS: [&str; 2] = ["direct", "translated"];
 
 /// The name of the bare loop among the clients.
-const FLOOR: &str = "floor";
+const FLOOR: &str = "the floor";
 
 /// The results of every client, in all rounds.
 #[derive(Default)]
@@ -25,8 +22,6 @@ struct Course {
     /// Processor time of the client per connection, us.
     costs: Figures,
     failed: f64,
-    /// The engine of each of our clients, from its load report.
-    engines: BTreeMap<&'static str, String>,
 }
 
 pub(crate) fn measure(contestants: &Contestants, rounds: u64, requests: u64) -> Measured {
@@ -97,20 +92,14 @@ fn ours_once(contestants: &Contestants, ours: &'static str, course: &mut Course)
     course.rates.add(ours, load.achieved_rate);
     course.costs.add(ours, cost / made);
     course.failed += series::last(&measured.timeline, &format!("{ours}.failed"));
-    course.engines.insert(ours, load.engine.clone());
     Ok(())
 }
 
 fn show(course: &Course, there: &[&Peer]) {
-    let engine = |ours: &str| course.engines.get(ours).map_or("", String::as_str);
     let names = [
         (FLOOR, FLOOR.to_owned()),
-        ("direct", format!("nslab, {}", engine("direct"))),
-        ("portable", format!("nslab, {}", engine("portable"))),
-        (
-            "translated",
-            format!("nslab, {}, through NAT", engine("translated")),
-        ),
+        ("direct", "nslab".to_owned()),
+        ("translated", "nslab, through NAT".to_owned()),
     ];
     let peers = there
         .iter()
@@ -136,40 +125,24 @@ fn show(course: &Course, there: &[&Peer]) {
 
 fn judge(course: &Course, there: &[&Peer]) {
     let mut rows = Vec::new();
-    for ours in ["direct", "portable"] {
-        let engine = course.engines.get(ours).map_or("", String::as_str);
-        // The targets are those of the engine that is used when the kernel allows it.
-        let is_judged = ours == "direct";
-        let rate = course.rates.ratio(ours, FLOOR);
-        let cost = course.costs.ratio(ours, FLOOR);
-        let target = is_judged.then_some((">= 0.95", rate.median >= 0.95));
-        rows.push(table::figure(
-            &format!("{engine}: rate to the floor's"),
-            target,
-            rate.to_string(),
-        ));
-        let target = is_judged.then_some(("<= 1.06", cost.median <= 1.06));
-        rows.push(table::figure(
-            &format!("{engine}: processor time to the floor's"),
-            target,
-            cost.to_string(),
-        ));
-        for peer in there.iter().map(|peer| peer.program) {
-            let rate = course.rates.ratio(ours, peer);
-            let cost = course.costs.ratio(ours, peer);
-            let target = is_judged.then_some((">= 1.3", rate.median >= 1.3));
+    let mut compare =
+        |with: &str, least_rate: (&'static str, f64), most_cost: (&'static str, f64)| {
+            let rate = course.rates.ratio("direct", with);
+            let cost = course.costs.ratio("direct", with);
             rows.push(table::figure(
-                &format!("{engine}: rate to {peer}'s"),
-                target,
+                &format!("rate to {with}'s"),
+                Some((least_rate.0, rate.median >= least_rate.1)),
                 rate.to_string(),
             ));
-            let target = is_judged.then_some(("<= 0.75", cost.median <= 0.75));
             rows.push(table::figure(
-                &format!("{engine}: processor time to {peer}'s"),
-                target,
+                &format!("processor time to {with}'s"),
+                Some((most_cost.0, cost.median <= most_cost.1)),
                 cost.to_string(),
             ));
-        }
+        };
+    compare("the floor", (">= 0.95", 0.95), ("<= 1.06", 1.06));
+    for peer in there {
+        compare(peer.program, (">= 1.3", 1.3), ("<= 0.75", 0.75));
     }
     let through = course.rates.ratio("translated", "direct");
     let target = Some((">= 0.65", through.median >= 0.65));

@@ -82,11 +82,6 @@ pub fn probe_all() -> Vec<Ability> {
         "Linux 6.3 or later",
     ));
     all.push(Ability::new(
-        "io_uring (the faster engine)",
-        support::io_uring(),
-        "sysctl -w kernel.io_uring_disabled=0; in a container: --security-opt seccomp=unconfined; else epoll is used",
-    ));
-    all.push(Ability::new(
         KERNEL_LOG,
         support::kernel_log(),
         "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",

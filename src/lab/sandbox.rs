@@ -10,7 +10,7 @@ pub use crate::sys::sandbox::SandboxError;
 /// The capabilities that labs, traffic and probes use, by their names in capabilities(7). A lab is never finished:
 /// steps and commands enter namespaces, mount and change links until its end. To find these, shipped scenarios were
 /// run without each capability in turn. Without some of these they pass too, but more slowly or with fewer details.
-const NEEDED: [Capability; 16] = [
+const NEEDED: [Capability; 15] = [
     Capability(0),  // CHOWN: a program owns its files
     Capability(2),  // DAC_READ_SEARCH: the descriptors of a process of another user
     Capability(5),  // KILL: signals to programs, which run as another user
@@ -20,7 +20,6 @@ const NEEDED: [Capability; 16] = [
     Capability(10), // NET_BIND_SERVICE
     Capability(12), // NET_ADMIN
     Capability(13), // NET_RAW: wires and captures
-    Capability(14), // IPC_LOCK: memory of io_uring, before Linux 5.12
     Capability(19), // SYS_PTRACE: names the process that holds a port
     Capability(21), // SYS_ADMIN: namespaces, mounts, the kernel's trace
     Capability(23), // SYS_NICE: the threads of wires

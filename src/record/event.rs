@@ -335,7 +335,8 @@ pub struct LoadReport {
     /// The choice of local ports: `kernel`, `bind`, `sequential`, or `kernel` with the reason why the requested one was
     /// not used.
     pub port_choice: String,
-    /// The engine that drove it: `epoll`, `io_uring`.
+    /// The engine that drove it: `epoll`, `raw` for floods, `udp` for queries. Records of earlier versions may have
+    /// another.
     pub engine: String,
     /// Processor time of the client, nanoseconds.
     pub cpu: u64,

@@ -52,7 +52,6 @@ pub mod sysctl_tree;
 pub mod tcp_clock;
 pub mod tcp_info;
 pub mod timer;
-pub mod uring;
 pub mod wake;
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-use io_uring::IoUring;
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -103,14 +102,6 @@ pub fn conntrack_netlink() -> Result<(), NetlinkError> {
         |body| body.extend_from_slice(&[libc::AF_UNSPEC as u8, libc::NFNETLINK_V0 as u8, 0, 0]),
         |_| Some(()),
     )
-}
-
-/// Checks that io_uring(7) can be used.
-///
-/// # Errors
-/// EPERM if `kernel.io_uring_disabled` or a seccomp filter forbids it; ENOSYS before Linux 5.1.
-pub fn io_uring() -> io::Result<()> {
-    IoUring::new(2).map(|_| ())
 }
 
 /// Checks that the kernel's log can be read.

@@ -56,8 +56,8 @@ enum AttemptPhase {
 pub(super) struct AttemptProgress {
     /// True if `connect(2)` completed in this step.
     pub(super) established: bool,
-    /// The shape of a reply that was completed in this step.
-    pub(super) replied: Option<ReplyShape>,
+    /// The reply that was completed in this step.
+    pub(super) replied: Option<CompletedReply>,
     /// The time from which the latency of this step counts: the scheduled start, or in an exchange the last request.
     pub(super) since: Offset,
     /// Body bytes that count: those of the request if it has a body, else those of the reply.
@@ -74,25 +74,11 @@ pub(super) enum ClosingSide {
     Server,
 }
 
-/// The shape of a reply.
+/// A complete reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ReplyShape {
-    /// Length in bytes, including the head.
-    pub(super) length: u64,
-    /// True if the server keeps the connection open.
-    pub(super) keeps: bool,
+pub(super) struct CompletedReply {
     /// Status code, if there is one.
     pub(super) status: Option<u16>,
-}
-
-impl ReplyShape {
-    fn of(reply: &Reply) -> Self {
-        Self {
-            length: reply.length(),
-            keeps: reply.keeps_connection(),
-            status: reply.status(),
-        }
-    }
 }
 
 /// The next action for an attempt.
@@ -269,7 +255,8 @@ impl ConnectionAttempt {
                     if count == 0 {
                         // Not an error of the kernel: the other end closed before the reply was complete.
                         let whole = reply.is_whole_at_end();
-                        step.replied = whole.then(|| ReplyShape::of(reply));
+                        let status = reply.status();
+                        step.replied = whole.then_some(CompletedReply { status });
                         return Ok(if whole {
                             AttemptNext::Done
                         } else {
@@ -281,7 +268,8 @@ impl ConnectionAttempt {
                         step.bytes += body;
                     }
                     if reply.is_whole() {
-                        step.replied = Some(ReplyShape::of(reply));
+                        let status = reply.status();
+                        step.replied = Some(CompletedReply { status });
                         if !plan.script.is_empty() {
                             step.since = self.asked;
                             return Ok(match self.enter(plan, self.step + 1, now) {

@@ -27,7 +27,6 @@ pub(super) mod queries;
 mod reply;
 mod report;
 mod start_queue;
-mod uring_engine;
 
 use std::io;
 use std::ops::Range;
@@ -39,11 +38,10 @@ use std::time::{Duration, Instant};
 use socket2::SockAddr;
 
 use self::dial::{Dialer, Lease};
-use self::epoll_engine::{EngineResult, EpollEngine};
+use self::epoll_engine::EpollEngine;
 use self::plan::LoadPlan;
 use self::report::LoadStats;
 use self::start_queue::{StartQueue, StartSlot};
-use self::uring_engine::UringEngine;
 use super::actor_metrics::ActorMetrics;
 use crate::metrics::client::{BYTES, CPU, THROUGHPUT};
 use crate::record::{Event, NamedConnection, Offset, RunClock};
@@ -148,9 +146,7 @@ impl ClientShared {
                 let (sender, slot) = (sender.clone(), queue.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
-                    .spawn_scoped(scope, move || {
-                        self.run_share(clock, share, table, slot, sender)
-                    })?;
+                    .spawn_scoped(scope, move || self.run_share(clock, share, slot, sender))?;
             }
             drop(sender);
             let result = self.gather(&results);
@@ -196,19 +192,13 @@ impl ClientShared {
         &self,
         clock: RunClock,
         share: Range<u64>,
-        table: Option<u64>,
         slot: StartSlot,
         sender: Sender<io::Result<LoadStats>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
             slot.wait();
-            // Sockets of a ring take no descriptors, so a limit on descriptors would have no effect.
-            if table.is_some() && self.plan.may_use_uring() {
-                self.run_uring(clock, share)
-            } else {
-                EpollEngine::new(self, clock, share)?.run(Some(slot))
-            }
+            EpollEngine::new(self, clock, share)?.run(Some(slot))
         };
         let (result, held) = match run() {
             Ok(driven) => (Ok(driven.stats), driven.held),
@@ -222,26 +212,6 @@ impl ClientShared {
         if self.stop.resets() {
             held.iter().for_each(sockopt::reset_on_close);
         }
-    }
-
-    /// Makes one request with epoll to see the shape of the replies. If it suits io_uring, the rest runs there.
-    fn run_uring(&self, clock: RunClock, share: Range<u64>) -> io::Result<EngineResult> {
-        let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
-        let mut driven = EpollEngine::new(self, clock, first)?.run(None)?;
-        if rest.is_empty() {
-            return Ok(driven);
-        }
-        let seen = driven
-            .last_reply
-            .filter(|seen| self.plan.suits_uring(*seen));
-        let uring_engine = seen.map(|seen| UringEngine::new(self, clock, rest.clone(), seen));
-        let stats = match uring_engine {
-            Some(Ok(uring_engine)) => uring_engine.run()?,
-            // The reply does not suit io_uring, or the kernel does not support it.
-            Some(Err(_)) | None => EpollEngine::new(self, clock, rest)?.run(None)?.stats,
-        };
-        driven.stats.add(&stats);
-        Ok(driven)
     }
 
     /// Waits until the attempts of every thread have ended, and records the load report.

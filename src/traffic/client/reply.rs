@@ -8,8 +8,6 @@ use crate::traffic::http::{self, MAX_HEAD};
 #[derive(Debug)]
 pub(super) struct Reply {
     state: ReplyState,
-    /// Bytes received so far, including the head.
-    length: u64,
     /// True if the server keeps the connection open after it.
     keeps: bool,
     status: Option<u16>,
@@ -26,7 +24,6 @@ impl Reply {
     pub(super) fn new() -> Self {
         Self {
             state: ReplyState::Head(Vec::new()),
-            length: 0,
             keeps: true,
             status: None,
         }
@@ -37,7 +34,6 @@ impl Reply {
     /// # Errors
     /// EMSGSIZE if the head is too long.
     pub(super) fn feed(&mut self, arrived: &[u8]) -> Result<u64, Errno> {
-        self.length += arrived.len() as u64;
         let ReplyState::Head(before) = &mut self.state else {
             return Ok(self.feed_body(arrived.len() as u64));
         };
@@ -81,11 +77,6 @@ impl Reply {
     /// Returns true if the reply is complete should the connection end now.
     pub(super) fn is_whole_at_end(&self) -> bool {
         matches!(self.state, ReplyState::Body(None | Some(0)))
-    }
-
-    /// Returns the bytes received so far, including the head.
-    pub(super) fn length(&self) -> u64 {
-        self.length
     }
 
     /// Returns the status code, once the head has arrived, if it has one.

@@ -21,7 +21,7 @@ pub(in crate::traffic::client) use starts::PRIORITY_RATE;
 use self::pooled::PooledRequests;
 use self::starts::gathering_time;
 use super::ClientShared;
-use super::attempt::{ConnectionAttempt, ReplyShape};
+use super::attempt::ConnectionAttempt;
 use super::report::LoadStats;
 use super::start_queue::StartSlot;
 use crate::record::{Offset, RunClock};
@@ -62,7 +62,6 @@ pub(super) struct EpollEngine<C> {
     pool: PooledRequests,
     held: Vec<Socket>,
     stats: LoadStats,
-    last_reply: Option<ReplyShape>,
     buffer: Vec<u8>,
     /// The events of a turn; kept for its memory.
     ready: Vec<u64>,
@@ -75,7 +74,6 @@ pub(super) struct EngineResult {
     pub(super) stats: LoadStats,
     /// Connections that remain open.
     pub(super) held: Vec<Socket>,
-    pub(super) last_reply: Option<ReplyShape>,
 }
 
 impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
@@ -104,7 +102,6 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             pool: PooledRequests::default(),
             held: Vec::new(),
             stats: LoadStats::new("epoll"),
-            last_reply: None,
             buffer: vec![0; BUFFER],
             ready: Vec::new(),
             goes_on: true,
@@ -190,7 +187,6 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         EngineResult {
             stats: self.stats,
             held: self.held,
-            last_reply: self.last_reply,
         }
     }
 

@@ -196,7 +196,6 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
     }
 
     pub(super) fn count(&mut self, step: &AttemptProgress, is_new: bool) {
-        self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.exchanges();
         self.client.metrics.update(now, |counts| {
