@@ -44,8 +44,10 @@ fn of_client(client: &ClientSpec) -> String {
         };
     }
     if let Load::Hold { connections, .. } = load {
-        let count = grouped(*connections as f64, 0);
-        return format!("with {count} connections held open");
+        return match connections {
+            1 => "with one connection held open".to_owned(),
+            many => format!("with {} connections held open", grouped(*many as f64, 0)),
+        };
     }
     let is_flood = matches!(load, Load::Flood { .. });
     match load.starts() {
@@ -56,7 +58,12 @@ fn of_client(client: &ClientSpec) -> String {
             } else if schedule.from < schedule.to {
                 format!("up to {rate} connections/s")
             } else {
-                format!("at {rate} connections/s")
+                let noun = if rate == "1" {
+                    "connection"
+                } else {
+                    "connections"
+                };
+                format!("at {rate} {noun}/s")
             }
         }
         Starts::Closed { at_once: 1, .. } => "with one request at a time".to_owned(),

@@ -14,14 +14,37 @@ pub(super) fn tried(key: &str, value: &str, reference: &str) -> Option<TriedValu
     })
 }
 
-/// Returns the number of ports of a range, the last of several numbers, or the number itself. The loose mode of
-/// `rp_filter`, 2, is between off and the strict mode, 1.
+/// Returns the last of the first ports in a list that follow each other, 8080 in `9000-9100,8080`; 0 for an empty one.
+fn end_of_first_ports(list: &str) -> Option<f64> {
+    let parts = list
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
+    };
+    let mut ranges: Vec<(u16, u16)> = parts.map(range).collect::<Option<_>>()?;
+    ranges.sort_unstable();
+    let begin = ranges.first().map_or(0, |(_, last)| *last);
+    let end = ranges.iter().fold(begin, |end, (first, last)| {
+        let follows = *first <= end.saturating_add(1);
+        if follows { end.max(*last) } else { end }
+    });
+    Some(f64::from(end))
+}
+
+/// Returns the number of ports of a range, the end of the first ports of a list, the last of several numbers, or the
+/// number itself. The loose mode of `rp_filter`, 2, is between off and the strict mode, 1.
 fn number(key: &str, value: &str) -> Option<f64> {
+    let form = sysctls::find(key).map(|setting| setting.form);
+    if form == Some(Form::Ports) {
+        return end_of_first_ports(value);
+    }
     let numbers = value
         .split_whitespace()
         .map(|word| i64::try_from(super::reference::number(word)?).ok())
         .collect::<Option<Vec<i64>>>()?;
-    let form = sysctls::find(key).map(|setting| setting.form);
     match (form, &numbers[..]) {
         (Some(Form::Range { .. }), [first, last]) => Some((last - first + 1) as f64),
         // The other numbers are not used (Linux Documentation/networking/ip-sysctl.rst).
@@ -52,6 +75,11 @@ mod tests {
         assert_eq!(of("net.core.somaxconn", "010"), Some(8.0));
         assert_eq!(of("net.core.somaxconn", "0x1000"), Some(4096.0));
         assert_eq!(of("net.ipv4.udp_mem", "64 128 256"), Some(64.0));
+        let ports = |list| of("net.ipv4.ip_local_reserved_ports", list);
+        assert_eq!(ports("30000-32767"), Some(32_767.0));
+        assert_eq!(ports("9000-9100,8080"), Some(8080.0));
+        assert_eq!(ports("8080-8081,8082,9000"), Some(8082.0));
+        assert_eq!([ports(""), ports("http")], [Some(0.0), None]);
         let [off, strict, loose] =
             ["0", "1", "2"].map(|value| of("net.ipv4.conf.all.rp_filter", value));
         assert!(off < loose && loose < strict);
