@@ -141,7 +141,7 @@ fn key(lab: &str, trace: bool, what: &str) -> String {
 
 fn show(figures: &Figures, rounds: u64) {
     println!(
-        "500 connections per second, processor time per connection in us; medians of {rounds} rounds. *Run* includes \
+        "500 connections per second, processor time per connection in us; medians of {rounds} rounds. *Run* includes\n\
          the threads that read the trace and write the record.\n"
     );
     let targets = LABS.iter().map(|(lab, ..)| {
