@@ -37,6 +37,8 @@ const SET_UP_COST: f64 = 0.06;
 const SET_UP: Duration = Duration::from_millis(500);
 /// The time that filling a conntrack table keeps a processor busy (measured: 0.6 s, and 2 s without optimisation).
 const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } else { 700 });
+/// By how much the building of a lab that takes longer than expected is prolonged at a time.
+const PROLONGED: Duration = Duration::from_millis(200);
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
 /// Processors that a transfer or program keeps busy on a link with delay or loss, which limits it
@@ -118,11 +120,18 @@ pub(super) enum LogUse {
     Reads,
 }
 
+/// What a phase of a run belongs to. The phase ends with it, if that is sooner than expected.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PhaseOf {
+    /// The building of the lab, which the phase lasts as long as.
+    Building,
+    Actor(ActorName),
+}
+
 /// A part of a run during which it is busy.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BusyPhase {
-    /// The actor with whose end the phase ends.
-    pub(super) of: Option<ActorName>,
+    pub(super) of: Option<PhaseOf>,
     /// The start, measured from the start of the run.
     pub(super) from: Duration,
     /// The end; absent if it lasts until the end of the run.
@@ -187,19 +196,34 @@ impl Demand {
         }
     }
 
-    /// Ends the phases of actors that have ended by this time after the start of the run. Returns true
-    /// if that changed anything.
-    pub(super) fn end(&mut self, has_ended: impl Fn(&ActorName) -> bool, after: Duration) -> bool {
-        let until = after + tail(self.log);
-        let over = self
-            .phases
-            .iter_mut()
-            .filter(|phase| phase.of.as_ref().is_some_and(&has_ended));
+    /// Ends the phases of what has ended by this time after the start of the run. Returns true if that changed
+    /// anything.
+    pub(super) fn end(&mut self, has_ended: impl Fn(&PhaseOf) -> bool, after: Duration) -> bool {
         let mut news = false;
-        for phase in over {
-            phase.of = None;
+        for phase in &mut self.phases {
+            let Some(ended) = phase.of.take_if(|of| has_ended(of)) else {
+                continue;
+            };
+            let until = match ended {
+                PhaseOf::Building => after,
+                PhaseOf::Actor(_) => after + tail(self.log),
+            };
             phase.until = Some(phase.until.map_or(until, |planned| planned.min(until)));
             news = true;
+        }
+        news
+    }
+
+    /// Prolongs the building of a lab that is not done by this time after the start of the run, though it should be.
+    /// Returns true if that changed anything.
+    pub(super) fn prolong(&mut self, after: Duration) -> bool {
+        let mut news = false;
+        for phase in &mut self.phases {
+            let is_late = phase.until.is_some_and(|until| until <= after);
+            if is_late && phase.of == Some(PhaseOf::Building) {
+                phase.until = Some(after + PROLONGED);
+                news = true;
+            }
         }
         news
     }
@@ -246,10 +270,13 @@ fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
         until: Some(until),
         processors,
     };
-    let filling = (fills > 0).then(|| start(FILL, count(fills)));
+    let filling = (fills > 0).then(|| BusyPhase {
+        of: Some(PhaseOf::Building),
+        ..start(FILL, count(fills))
+    });
     let set_up = [start(SET_UP, SET_UP_COST)].into_iter().chain(filling);
     let clients = spec.workload.clients.iter().map(|client| BusyPhase {
-        of: Some(client.name.clone()),
+        of: Some(PhaseOf::Actor(client.name.clone())),
         from: client.start,
         until: busy_for(spec, client).map(|busy| client.start + SET_UP + busy),
         processors: processors(spec, client),
@@ -265,7 +292,7 @@ fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
 /// Returns the busy phases of a program.
 fn of_program(spec: &RunSpec, command: &CommandSpec) -> Vec<BusyPhase> {
     let phase = |until: Duration, processors: f64| BusyPhase {
-        of: Some(command.name.clone()),
+        of: Some(PhaseOf::Actor(command.name.clone())),
         from: command.start,
         until: Some(command.start + until),
         processors,

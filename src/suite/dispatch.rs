@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use super::capturing::{Captures, Capturing};
-use super::demand::{Demand, expected};
+use super::demand::{Demand, PhaseOf, expected};
 use super::event::SuiteEvent;
 use super::execute::{Execution, execute};
 use super::failure::WorkerFailure;
@@ -125,6 +125,7 @@ pub async fn run_suite(
                 }
             }
         }
+        scheduler.prolong(Instant::now());
         // Looking for other suites costs a read of every socket of the machine.
         if room && !waiting.is_empty() {
             let others = other_suites.count();
@@ -189,7 +190,11 @@ pub async fn run_suite(
                 let is_due = checked.get(&key).is_none_or(|last| now.duration_since(*last) >= CHECK_APART);
                 if let Some(timeline) = timelines.get(&key).filter(|_| is_due) {
                     checked.insert(key, now);
-                    room |= scheduler.end(key, |actor| timeline.has_ended(actor), now);
+                    let has_ended = |part: &PhaseOf| match part {
+                        PhaseOf::Building => timeline.built.is_some(),
+                        PhaseOf::Actor(actor) => timeline.has_ended(actor),
+                    };
+                    room |= scheduler.end(key, has_ended, now);
                 }
             }
             Some((ended, mut job)) = running.next() => {

@@ -6,9 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::demand::{Demand, LogUse};
+use super::demand::{Demand, LogUse, PhaseOf};
 use crate::backend::MachineCapacity;
-use crate::names::ActorName;
 
 /// The share of the processors that runs may use together; beyond it, connections start late.
 const FILL: f64 = 0.8;
@@ -204,11 +203,11 @@ impl Scheduler {
         after.map(|level| level.from)
     }
 
-    /// Makes room after actors of a run have ended, perhaps sooner than expected. Returns true if there is more.
+    /// Makes room after parts of a run have ended, perhaps sooner than expected. Returns true if there is more.
     pub(super) fn end(
         &mut self,
         key: usize,
-        has_ended: impl Fn(&ActorName) -> bool,
+        has_ended: impl Fn(&PhaseOf) -> bool,
         now: Instant,
     ) -> bool {
         let Some(used) = self.used.iter_mut().find(|used| used.key == key) else {
@@ -219,6 +218,18 @@ impl Scheduler {
             self.level();
         }
         news
+    }
+
+    /// Keeps the room of labs that should have been built by now and are not. Without this, those that take longer
+    /// because others are built beside them would make room for even more.
+    pub(super) fn prolong(&mut self, now: Instant) {
+        let mut news = false;
+        for used in &mut self.used {
+            news |= used.demand.prolong(now - used.began);
+        }
+        if news {
+            self.level();
+        }
     }
 
     /// Releases what a run used.
@@ -235,6 +246,7 @@ fn is_busy(demand: &Demand, after: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::ActorName;
     use crate::suite::demand::BusyPhase;
 
     /// A machine of whose processors runs may use 1.4.
@@ -367,21 +379,46 @@ mod tests {
     #[test]
     fn a_load_that_ends_early_makes_room() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let load = ActorName::from("load");
+        let load = PhaseOf::Actor(ActorName::from("load"));
         let begins = of(vec![BusyPhase {
             of: Some(load.clone()),
             ..phase(0, Some(60), 0.7)
         }]);
         assert_eq!(taken(&mut scheduler, &vec![begins.clone(); 3], now), 2);
         let later = now + Duration::from_secs(2);
-        assert!(!scheduler.end(0, |actor| actor.as_str() == "other", later));
+        assert!(!scheduler.end(0, |part| *part == PhaseOf::Building, later));
         assert!(!scheduler.take(2, &begins, later));
-        assert!(scheduler.end(0, |actor| *actor == load, later));
+        assert!(scheduler.end(0, |part| *part == load, later));
         assert!(
-            !scheduler.end(0, |actor| *actor == load, later),
+            !scheduler.end(0, |part| *part == load, later),
             "nothing changed"
         );
         assert!(scheduler.take(2, &begins, later));
+    }
+
+    #[test]
+    fn a_lab_that_takes_long_to_build_keeps_its_room_until_it_is_built() {
+        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
+        let fills = of(vec![BusyPhase {
+            of: Some(PhaseOf::Building),
+            ..phase(0, Some(1), 0.7)
+        }]);
+        assert_eq!(taken(&mut scheduler, &vec![fills.clone(); 3], now), 2);
+        for seconds in 1..5 {
+            let later = now + Duration::from_secs(seconds);
+            scheduler.prolong(later);
+            assert!(!scheduler.take(2, &fills, later));
+            assert!(
+                scheduler
+                    .next_change(later)
+                    .is_some_and(|next| next > later)
+            );
+        }
+        let later = now + Duration::from_secs(5);
+        assert!(scheduler.end(0, |part| *part == PhaseOf::Building, later));
+        scheduler.prolong(later + Duration::from_secs(1));
+        assert!(scheduler.take(2, &fills, later + Duration::from_secs(1)));
+        assert!(!scheduler.take(3, &fills, later + Duration::from_secs(1)));
     }
 
     #[test]
