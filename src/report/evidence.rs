@@ -353,7 +353,7 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     );
     lines.extend(super::failures::by_reason(run));
     if is_against(run.verdict.outcome) {
-        lines.extend(super::failures::of_commands(run));
+        lines.extend(super::failures::of_commands(&run.spec, &run.timeline));
     }
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));

@@ -1,5 +1,8 @@
 //! The reasons for which attempts failed, in the words of reports.
 
+use crate::metrics::command::{EXIT, STDERR};
+use crate::record::Timeline;
+use crate::scenario::RunSpec;
 use crate::suite::RunResult;
 
 /// Returns a sentence for each client, server and proxy of a run that counted errors.
@@ -25,17 +28,17 @@ pub(super) fn by_reason(run: &RunResult) -> Vec<String> {
 /// The number of last lines of a command's standard error that reports show.
 const LINES: usize = 3;
 
-/// Returns the last lines that each command of a run wrote to its standard error, unless an expectation is about them.
-pub(super) fn of_commands(run: &RunResult) -> Vec<String> {
-    let commands = run.spec.workload.commands.iter();
+/// Returns the last lines that each command of a run wrote to its standard error, unless an expectation is about them
+/// or about the exit code: its verdict quotes them.
+pub(super) fn of_commands(spec: &RunSpec, timeline: &Timeline) -> Vec<String> {
+    let commands = spec.workload.commands.iter();
     let written = commands.flat_map(|command| {
-        let name = format!("{}.stderr", command.name);
-        let is_named = run
-            .spec
-            .watched
-            .iter()
-            .any(|series| series.as_str() == name);
-        let series = run.timeline.series(&name).filter(|_| !is_named);
+        let name = |metric: &str| format!("{}.{metric}", command.name);
+        let stderr = name(STDERR.name);
+        let quoted = [stderr.clone(), name(EXIT.name)];
+        let is_quoted =
+            (spec.watched.iter()).any(|series| quoted.iter().any(|name| name == series.as_str()));
+        let series = timeline.series(&stderr).filter(|_| !is_quoted);
         let lines = series.map_or(&[][..], |series| &series.lines);
         let last = &lines[lines.len().saturating_sub(LINES)..];
         last.iter()
@@ -87,11 +90,32 @@ fn meaning(errno: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::TimelineBuilder;
 
     #[test]
     fn errors_are_explained_and_the_most_frequent_comes_first() {
         let counted = [("EADDRNOTAVAIL", 4942), ("EXDEV", 1)];
         let text = "4942 EADDRNOTAVAIL (no local port was free), 1 EXDEV";
         assert_eq!(in_words(&counted), text);
+    }
+
+    #[test]
+    fn the_end_of_stderr_is_shown_once() {
+        let text = "title: A test\nnodes: { a: {} }\ncommands: { c: { node: a, run: [nslab-none] } }\n\
+            expect: [ METRIC ]\n";
+        let shown = |metric: &str| {
+            let text = text.replace("METRIC", metric);
+            let parsed = crate::scenario::parse("test.yaml", &text, &Default::default()).unwrap();
+            let written = [(10, "one"), (20, "two"), (30, "three"), (40, "four")];
+            let timeline = TimelineBuilder::new()
+                .text("c.stderr", &written)
+                .finished_at(100);
+            of_commands(&parsed.runs[0], &timeline)
+        };
+        let lines = shown("c.stdout ~ /x/");
+        assert_eq!(lines.len(), LINES);
+        assert!(lines[2].ends_with(": four"), "{lines:?}");
+        assert_eq!(shown("c.exit == 0"), Vec::<String>::new());
+        assert_eq!(shown("c.stderr ~ /x/"), Vec::<String>::new());
     }
 }

@@ -45,6 +45,27 @@ impl NetFile {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
     }
+
+    /// Reads the whole file, also one of several records, of which the kernel returns only so many in a read as fit
+    /// into a page.
+    ///
+    /// # Errors
+    /// The errors of pread(2).
+    pub fn read_records(&mut self) -> io::Result<&[u8]> {
+        let mut length = 0;
+        loop {
+            if length == self.buffer.len() {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+            }
+            match self
+                .file
+                .read_at(&mut self.buffer[length..], length as u64)?
+            {
+                0 => return Ok(&self.buffer[..length]),
+                more => length += more,
+            }
+        }
+    }
 }
 
 /// Returns whether `tw` of `sockstat` counts only the calling thread's namespace. This is so since Linux

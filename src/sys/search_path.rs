@@ -22,9 +22,8 @@ pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
-/// Finds a program like [`find`], but takes one in the folder of a user only if there is no other: a program behind a
-/// boundary sees its own folder there and nothing beside it, which is too little for the wrappers that version
-/// managers put on `PATH`.
+/// Finds a program like [`find`], but takes one in a home folder only if there is no other. A confined program sees
+/// nothing of a home but the folder that it is in, and the wrappers that version managers put on `PATH` need more.
 pub fn find_outside_homes(program: &str, search_path: &OsStr) -> Option<PathBuf> {
     let outside = std::env::split_paths(search_path).filter(|directory| !is_in_a_home(directory));
     let outside = std::env::join_paths(outside).ok();
@@ -39,7 +38,8 @@ fn is_in_a_home(directory: &Path) -> bool {
     homes.any(|home| directory.starts_with(home))
 }
 
-fn is_program(path: &Path) -> bool {
+/// Returns true for a file that may be executed.
+pub fn is_program(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

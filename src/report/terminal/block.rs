@@ -77,7 +77,7 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
                 paragraph(&mut text, NO_WORD, &closing, IN_RUN, style);
             }
         }
-        for line in failures::of_commands(run) {
+        for line in failures::of_commands(&run.spec, &run.timeline) {
             paragraph(&mut text, NO_WORD, &line, IN_RUN, style);
         }
         let errors = failures::by_reason(run);

@@ -7,9 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::initramfs::{Initramfs, InitramfsError};
@@ -78,7 +77,7 @@ impl CommandFiles {
     /// out; the run reports that.
     pub(crate) fn of(spec: &RunSpec) -> Self {
         let mut files = Self::default();
-        let path = search_path(&std::env::var_os("PATH").unwrap_or_default());
+        let path = searched_folders(&std::env::var_os("PATH").unwrap_or_default());
         for name in &spec.requires.programs {
             files.program(name, &path);
         }
@@ -127,7 +126,7 @@ impl CommandFiles {
 
     fn command(&mut self, command: &CommandSpec, path: &OsStr) {
         let own = command.env.get("PATH");
-        let own = own.map(|path| search_path(OsStr::new(path)));
+        let own = own.map(|path| searched_folders(OsStr::new(path)));
         let path = own.as_deref().unwrap_or(path);
         let Some((program, arguments)) = command.run.split_first() else {
             return;
@@ -164,22 +163,23 @@ impl CommandFiles {
         if !self.read.insert(script.to_owned()) {
             return;
         }
-        let Some(ScriptFile {
-            interpreters,
-            words,
-        }) = ScriptFile::read(script, by_shell)
-        else {
+        let Some(read) = ScriptFile::read(script, by_shell) else {
             return;
         };
-        for interpreter in interpreters {
-            self.program(&interpreter, path);
+        for interpreter in &read.interpreters {
+            self.program(interpreter, path);
         }
+        self.words(script, &read.words, path);
+    }
+
+    /// Adds the programs and files that the words of a shell script may be.
+    fn words(&mut self, script: &Path, words: &[String], path: &OsStr) {
         let said: Vec<&str> = words.iter().map(String::as_str).collect();
         self.modules.extend(of_programs::named_in(&said));
         for word in words {
-            self.add_program(&word, path, Some(OF_A_WORD));
-            self.file(&word);
-            self.script(Path::new(&word), path, false);
+            self.add_program(word, path, Some(OF_A_WORD));
+            self.file(word);
+            self.script(Path::new(word), path, false);
             // `. ./lib.sh`, `source $(dirname $0)/lib.sh`
             if word.ends_with(".sh")
                 && let Some(folder) = script.parent()
@@ -196,7 +196,7 @@ impl CommandFiles {
             return;
         }
         let mut left = vec![brought.to_owned()];
-        let mut scripts = (0, Vec::new());
+        let (mut bytes_of_scripts, mut scripts) = (0, Vec::new());
         while let Some(place) = left.pop() {
             let is_root = place == brought;
             let about = match is_root {
@@ -225,17 +225,20 @@ impl CommandFiles {
                     self.program(interpreter, path);
                 }
                 if !script.words.is_empty() {
-                    scripts.0 += about.len();
-                    scripts.1.push((place, of_shell));
+                    bytes_of_scripts += about.len();
+                    scripts.push((place, script.words));
                 }
             }
             if self.brought > MOST_BROUGHT {
                 return;
             }
         }
-        let (bytes, scripts) = scripts;
-        for (script, of_shell) in scripts.into_iter().filter(|_| bytes <= SEARCHED) {
-            self.script(&script, path, of_shell);
+        if bytes_of_scripts <= SEARCHED {
+            for (script, words) in scripts {
+                if self.read.insert(script.clone()) {
+                    self.words(&script, &words, path);
+                }
+            }
         }
     }
 
@@ -310,7 +313,7 @@ impl CommandFiles {
 }
 
 /// Returns a search path of this host, followed by that of guests.
-fn search_path(path: &OsStr) -> OsString {
+fn searched_folders(path: &OsStr) -> OsString {
     let folders = std::env::split_paths(path).chain(std::env::split_paths(DEFAULT_PATH));
     // No folder of either contains a colon.
     std::env::join_paths(folders).unwrap_or_default()
@@ -355,9 +358,8 @@ fn is_own(path: &Path) -> bool {
 
 /// Returns true for an executable file that is an ELF file or a script.
 fn is_program(path: &Path) -> bool {
-    let executable = |about: Metadata| about.is_file() && about.permissions().mode() & 0o111 != 0;
     let mut first = [0; 4];
-    path.metadata().is_ok_and(executable)
+    search_path::is_program(path)
         && input_file::open(path)
             .and_then(|mut file| file.read_exact(&mut first))
             .is_ok_and(|()| first == *b"\x7fELF" || first.starts_with(b"#!"))
@@ -365,6 +367,8 @@ fn is_program(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn command_files(commands: &str) -> CommandFiles {

@@ -15,6 +15,7 @@ use elf::file::Class;
 use thiserror::Error;
 
 use super::libraries::{LibraryCache, is_standard};
+use crate::sys::search_path::{self, DEFAULT_PATH};
 
 /// The C library of GNU systems.
 const LIBC: &str = "libc.so.6";
@@ -23,15 +24,6 @@ const LIBC: &str = "libc.so.6";
 const OPENED_BY_LIBC: [&str; 2] = ["libnss_files.so.2", "libgcc_s.so.1"];
 /// Maximum depth of nested scripts: an interpreter may itself be a script (execve(2)).
 const DEEPEST: u32 = 5;
-/// The folders in which env(1) looks for programs in a guest.
-const PROGRAMS: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
 
 /// An error in collecting a program's files.
 #[derive(Debug, Error)]
@@ -122,9 +114,8 @@ impl ProgramFiles {
         let Some(word) = words.find(|word| !word.starts_with('-')) else {
             return Ok(());
         };
-        let places = PROGRAMS.iter().map(|folder| Path::new(folder).join(word));
-        let found = places.into_iter().find(|path| path.is_file());
-        let found = found.ok_or_else(|| lost(word))?;
+        // env(1) has this search path in a guest.
+        let found = search_path::find(word, DEFAULT_PATH.as_ref()).ok_or_else(|| lost(word))?;
         self.add(&found, &found, deeper - 1)
     }
 
