@@ -184,7 +184,9 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 mod tests {
     use super::*;
     use crate::advise::plan::{Assignment, plan};
+    use crate::compare::{Better, Effect, EffectKind, Rank, Sample};
     use crate::suite::ScenarioSource;
+    use crate::units::Unit;
 
     const TEXT: &str = "
 exercises: [net.core.somaxconn]
@@ -217,6 +219,39 @@ clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s } } }
             effects: Vec::new(),
         };
         Experiment::of(comparison, &[], of)
+    }
+
+    #[test]
+    fn a_difference_without_bounds_is_kept_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = ResultCache::new(Some(folder.path().to_owned()), "");
+        let prepared = prepared("65535", TEXT);
+        let sample = |mean: f64| Sample {
+            count: 1,
+            mean,
+            deviation: 0.0,
+            least: mean,
+            greatest: mean,
+        };
+        // With a single measurement on a side, the difference could be anything.
+        let effect = Effect {
+            metric: "load.established".to_owned(),
+            unit: Unit::Count,
+            named: true,
+            better: Better::More,
+            rank: Rank::Work,
+            a: sample(1.0),
+            b: sample(2.0),
+            difference: 1.0,
+            interval: [f64::NEG_INFINITY, f64::INFINITY],
+            margin: 0.1,
+            kind: EffectKind::Unclear,
+        };
+        let mut measured = result(&prepared, Conclusion::Helps);
+        measured.comparison.effects = vec![effect];
+        cache.keep(&prepared, (3, 0.02), &measured);
+        let found = cache.find(&prepared, (3, 0.02)).unwrap();
+        assert_eq!(found.comparison, measured.comparison);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::AdviceRequest;
 use super::grouping::groups;
 use super::prepare::PreparedComparison;
+use crate::compare::Side;
 use crate::scenario::RunSpec;
 use crate::suite;
 
@@ -30,13 +31,10 @@ pub(super) fn estimate(
     let groups = groups(prepared, positions, false);
     let mut runs: Vec<RunSpec> = Vec::new();
     for group in &groups {
-        let alone = group.sides.iter().any(crate::compare::times_matter);
-        for side in &group.sides {
-            for _ in 0..request.rounds {
-                let mut spec = side.spec.clone();
-                spec.exclusive |= alone;
-                runs.push(spec);
-            }
+        let sides: Vec<&Side> = group.sides.iter().collect();
+        for side in &sides {
+            let spec = crate::compare::undisturbed(side, &sides);
+            runs.extend(std::iter::repeat_n(spec, request.rounds));
         }
     }
     suite::outlook(&runs, &request.place.backend, request.slots).mul_f64(OF_THE_SCHEDULE)

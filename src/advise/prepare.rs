@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -252,8 +253,9 @@ pub(super) fn comparisons(
         .map(|each| (place(each), each.planned.keys.clone()))
         .collect();
     curves.retain(|each| shown.contains(&(place(each), each.planned.keys.clone())));
+    let together = affordable(fewest(together), &chosen);
     chosen.extend(curves);
-    chosen.extend(fewest(together));
+    chosen.extend(together);
     Ok(chosen)
 }
 
@@ -266,11 +268,7 @@ fn quickest(
     mut alone: Vec<PreparedComparison>,
     lines: &mut [LineAdvice],
 ) -> Vec<PreparedComparison> {
-    let takes = |each: &PreparedComparison| {
-        let takes = each.sides.first().map(|side| suite::expected(&side.spec));
-        (!each.planned.declared, takes)
-    };
-    alone.sort_by_key(|each| takes(each));
+    alone.sort_by_key(|each| (!each.planned.declared, takes(each)));
     // If a scenario that declares the key ends too early for the value, one that does not says even less.
     alone.retain(|each| {
         let mut of = each.planned.lines.iter();
@@ -316,6 +314,39 @@ fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
         covered.extend(&next.planned.shown);
         chosen.push(next);
     }
+}
+
+/// Share of the time for the lines alone that may be spent on scenarios for the whole file that show a single line.
+const OF_SINGLE_LINES: f64 = 0.1;
+
+/// Chooses scenarios for the whole file: those that show several lines, and of those that show only one, which mostly
+/// give the answer that the line alone has, as many of the quickest as there is time for.
+fn affordable(
+    together: Vec<PreparedComparison>,
+    alone: &[PreparedComparison],
+) -> Vec<PreparedComparison> {
+    let (mut chosen, mut single): (Vec<_>, Vec<_>) =
+        (together.into_iter()).partition(|each| each.planned.shown.len() > 1);
+    single.sort_by_key(takes);
+    let mut left = alone
+        .iter()
+        .map(takes)
+        .sum::<Duration>()
+        .mul_f64(OF_SINGLE_LINES);
+    for each in single {
+        if chosen.is_empty() || takes(&each) <= left {
+            left = left.saturating_sub(takes(&each));
+            chosen.push(each);
+        }
+    }
+    chosen
+}
+
+/// Returns the expected duration of the first side's run.
+fn takes(each: &PreparedComparison) -> Duration {
+    let side = each.sides.first();
+    side.map(|side| suite::expected(&side.spec))
+        .unwrap_or_default()
 }
 
 fn reason_to_skip(request: &AdviceRequest, scenario: &Scenario) -> Option<&'static str> {

@@ -200,7 +200,7 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
         .into_values()
         .filter_map(|values| {
             let measure = values.like?;
-            let is_fair = spec.exclusive || named.contains(series_of(&measure.name));
+            let is_fair = spec.exclusive || spec.quiet || named.contains(series_of(&measure.name));
             let (better, rank) = match direction(&measure, spec) {
                 (_, Rank::Speed) if is_latency(&measure.name) && !is_fair => {
                     (Better::Neither, Rank::Beside)

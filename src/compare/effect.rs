@@ -5,7 +5,7 @@
 //! one point. "No effect" needs evidence too: the difference lies within the margin by two one-sided tests
 //! (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Anything else is too noisy.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
@@ -87,10 +87,20 @@ pub struct Effect {
     /// Mean of the other side minus mean of the first.
     pub difference: f64,
     /// Confidence interval of the difference.
+    #[serde(deserialize_with = "or_unbounded")]
     pub interval: [f64; 2],
     /// The smallest difference that matters.
     pub margin: f64,
     pub kind: EffectKind,
+}
+
+/// Reads an interval from JSON, which has no infinite numbers and null in their place.
+fn or_unbounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
+    let [low, high] = <[Option<f64>; 2]>::deserialize(deserializer)?;
+    Ok([
+        low.unwrap_or(f64::NEG_INFINITY),
+        high.unwrap_or(f64::INFINITY),
+    ])
 }
 
 /// Returns the difference of two means and its interval with a confidence of 1 - `alpha`. With fewer than two

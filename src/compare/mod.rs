@@ -26,5 +26,5 @@ pub use records::{
 };
 pub use setting::{SetOption, SettingError};
 pub use side::{Question, QuestionError, Side};
-pub(crate) use trial::times_matter;
+pub(crate) use trial::undisturbed;
 pub use trial::{SideRuns, Trial, TrialOptions, run, run_together};

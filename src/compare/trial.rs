@@ -10,6 +10,7 @@ use super::comparison::{Comparison, FEWEST_RUNS};
 use super::side::Side;
 use super::usable::deserves_another_attempt;
 use crate::record::RunEnd;
+use crate::scenario::RunSpec;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 
 /// Further attempts at runs that the machine could not keep up with. The suite has made each of them again already,
@@ -49,8 +50,8 @@ pub struct Trial {
     pub interrupted: bool,
 }
 
-/// Runs every side for all rounds and compares them. If times matter, each run has the machine to itself; other runs go
-/// in parallel, up to the `slots` of the options.
+/// Runs every side for all rounds and compares them. If times matter, each run has the machine to itself, or nearly so;
+/// other runs go in parallel, up to the `slots` of the options.
 pub async fn run(
     sides: Vec<Side>,
     effort: TrialOptions,
@@ -164,8 +165,8 @@ async fn run_places(
 ) -> bool {
     let file = |place: &RunPlace| {
         let tried = &all[place.of];
-        let alone = tried.iter().any(|each| times_matter(&each.side));
-        one_run(&tried[place.side].side, place.round, alone)
+        let sides: Vec<&Side> = tried.iter().map(|each| &each.side).collect();
+        one_run(sides[place.side], place.round, &sides)
     };
     let files = places.iter().map(file).collect();
     let folder = |place: &RunPlace| options.folders.get(place.of).cloned();
@@ -293,9 +294,8 @@ fn turn(round: usize, sides: usize) -> Box<dyn Iterator<Item = usize>> {
 ///
 /// Each round has a seed of its own, the same for all sides. With one seed, every round would repeat the same losses,
 /// and in virtual time every figure: a difference by chance would look certain.
-fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
-    let mut spec = side.spec.clone();
-    spec.exclusive |= alone;
+fn one_run(side: &Side, round: usize, sides: &[&Side]) -> Arc<ScenarioFile> {
+    let mut spec = undisturbed(side, sides);
     spec.seed = spec.seed.wrapping_add(round as u64);
     spec.id
         .case
@@ -309,8 +309,21 @@ fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Returns whether the scenario measures latency, throughput or processor time, so that nothing may run in parallel.
-pub(crate) fn times_matter(side: &Side) -> bool {
+/// Returns the run of a side, which nothing may disturb if times matter on one of the sides. Runs that mostly wait do
+/// not disturb one over a long path.
+pub(crate) fn undisturbed(side: &Side, sides: &[&Side]) -> RunSpec {
+    let mut spec = side.spec.clone();
+    if sides.iter().any(|side| times_matter(side)) {
+        match sides.iter().all(|side| suite::is_far_apart(&side.spec)) {
+            true => spec.quiet = true,
+            false => spec.exclusive = true,
+        }
+    }
+    spec
+}
+
+/// Returns whether the scenario measures latency, throughput or processor time.
+fn times_matter(side: &Side) -> bool {
     let ends = [".latency", ".throughput", ".cpu"];
     let timed = |name: &str| ends.iter().any(|end| name.ends_with(end));
     side.spec
@@ -343,7 +356,7 @@ mod tests {
             ..Question::default()
         };
         let sides = question.sides(&source).unwrap();
-        let seed = |side: &Side, round| one_run(side, round, false).scenario.runs[0].seed;
+        let seed = |side: &Side, round| one_run(side, round, &[side]).scenario.runs[0].seed;
         let seeds = |round| [seed(&sides[0], round), seed(&sides[1], round)];
         assert_eq!([seeds(0), seeds(1)], [[5, 5], [6, 6]]);
     }

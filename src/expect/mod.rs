@@ -26,8 +26,8 @@
 //!
 //! If the record ends with an error, or with *not applicable*, so does the run; a record without an end is an
 //! error. The run is inconclusive if the machine could not generate the load (see `load`), a step came late (see
-//! `steps`) or a fault matched no segment (see `unmet`): a different load proves nothing, unless what was observed contradicts an expectation at any load (see
-//! `certain`). Otherwise the outcome is the greatest one of the verdicts.
+//! `steps`) or a fault matched no segment (see `unmet`): a different load proves nothing, unless what was observed
+//! contradicts an expectation at any load (see `certain`). Otherwise the outcome is the greatest one of the verdicts.
 
 mod absent;
 mod activity;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::model::RunSpec;
 
 /// Fields of a run that are not part of its question.
-const NOT_COMPARED: [&str; 7] = [
+const NOT_COMPARED: [&str; 8] = [
     "id",
     "params",
     "expect",
@@ -16,6 +16,7 @@ const NOT_COMPARED: [&str; 7] = [
     "timeout",
     "watch_until",
     "exclusive",
+    "quiet",
 ];
 /// A field of many parts: the place in the scenario file.
 const PLACE: &str = "place";

@@ -155,6 +155,9 @@ pub struct RunSpec {
     /// True if a suite runs nothing else beside it.
     #[serde(default)]
     pub exclusive: bool,
+    /// True if a suite runs only what mostly waits beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
 }
 
 impl RunSpec {
@@ -176,6 +179,7 @@ impl RunSpec {
             sample_every: Duration::ZERO,
             seed: 0,
             exclusive: false,
+            quiet: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::path::{BYTE_RATE, DAY, along_links, is_held_up, seconds};
 use crate::backend::RunShare;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
@@ -41,13 +42,12 @@ const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } 
 const PROLONGED: Duration = Duration::from_millis(200);
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
-/// Processors that a transfer or program keeps busy on a link with delay or loss, which limits it
-/// (measured: 0.016 to 0.05, and 0.16 by two programs).
+/// Processors that a program keeps busy on a link with delay or loss, which limits it, and a transfer whose duration is
+/// not known (measured: 0.016 to 0.05, and 0.16 by two programs).
 const HELD_UP: f64 = 0.05;
-/// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 64 ns).
-const BYTE_COST: f64 = 80e-9;
-/// Bytes per second of an unlimited transfer on a busy machine. An idle machine reaches 1e9.
-const BYTE_RATE: f64 = 200e6;
+/// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 42 ns, and 64 ns
+/// without optimisation).
+const BYTE_COST: f64 = if cfg!(debug_assertions) { 80e-9 } else { 45e-9 };
 /// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
 const WRITE_COST: f64 = 10e-6;
 /// Requests per second of each worker in a closed loop on a busy machine. An idle machine reaches about 10,000.
@@ -84,15 +84,11 @@ const TIME_WAIT_MEMORY: f64 = 350.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
-/// Bytes that a connection has in flight with the kernel's own buffers (measured: half of the 4 MiB of `tcp_wmem`), and
-/// at its start (`TCP_INIT_CWND`, Linux 6.18 `include/net/tcp.h`, segments of 1,460 bytes).
-const WINDOW: f64 = 2_097_152.0;
-const INITIAL_WINDOW: f64 = 14_600.0;
 /// The assumed duration of transfers and programs, which end by themselves.
 const GUESS: Duration = Duration::from_secs(5);
 
-/// The longest estimate, which keeps sums of estimates from overflowing.
-const DAY: Duration = Duration::from_secs(86_400);
+/// Time added to the priority of a run that is hard to schedule.
+const HARD_TO_PLACE: Duration = Duration::from_secs(60);
 
 /// The share of the machine that a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +103,8 @@ pub(super) struct Demand {
     pub(super) log: LogUse,
     /// True if no other run may run at the same time.
     pub(super) exclusive: bool,
+    /// True if other runs may only take a small part of the machine at the same time.
+    pub(super) quiet: bool,
 }
 
 /// A run's use of the kernel's log. The kernel limits the network messages of the whole machine together, so a run
@@ -120,7 +118,7 @@ pub(super) enum LogUse {
     Reads,
 }
 
-/// What a phase of a run belongs to. The phase ends with it, if that is sooner than expected.
+/// The part of a run that a phase belongs to. The phase ends with it, if that is sooner than expected.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PhaseOf {
     /// The building of the lab, which the phase lasts as long as.
@@ -176,6 +174,7 @@ impl Demand {
                 + CONNTRACK_MEMORY * count(fills),
             log,
             exclusive: spec.exclusive,
+            quiet: spec.quiet,
         }
     }
 
@@ -193,6 +192,7 @@ impl Demand {
             memory: share.memory,
             log: LogUse::Unused,
             exclusive: false,
+            quiet: false,
         }
     }
 
@@ -228,10 +228,21 @@ impl Demand {
         news
     }
 
+    /// Returns the scheduling priority of a run that is expected to take this long: the longest starts first, so that
+    /// none is left over at the end. A run that reads the kernel's log, or is quiet, fits less easily once others have
+    /// started.
+    pub(super) fn priority(&self, expected: Duration) -> Duration {
+        match self.log == LogUse::Reads || self.quiet {
+            true => expected + HARD_TO_PLACE,
+            false => expected,
+        }
+    }
+
     /// Returns the same demand, but exclusive.
     pub(super) fn alone(self) -> Self {
         Self {
             exclusive: true,
+            quiet: false,
             ..self
         }
     }
@@ -384,7 +395,7 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
             0.0 => CLOSED_LOOP.min(f64::from(*concurrency)),
             think => CLOSED_LOOP.min(at_rate(f64::from(*concurrency) / think)),
         },
-        Load::Bulk { .. } => transfer(spec),
+        Load::Bulk { .. } => transfer(spec, client),
     }
 }
 
@@ -393,22 +404,17 @@ fn at_rate(rate: f64) -> f64 {
     few * CONNECTION_COST + (rate - few) * CONNECTION_COST_OF_MANY
 }
 
-/// Returns the processors that a transfer keeps busy: it is as fast as its slowest link.
-fn transfer(spec: &RunSpec) -> f64 {
+/// Returns the processors that a transfer keeps busy: it is as fast as its slowest link, and as its round trips allow.
+fn transfer(spec: &RunSpec, client: &ClientSpec) -> f64 {
     let links = || spec.topology.links.iter().map(|link| &link.impairment);
     let rates = links().filter_map(|link| link.rate);
     let by_rate = rates.map(|rate| rate.as_per_second() / 8.0 * BYTE_COST);
-    let most = if is_held_up(spec) {
-        HELD_UP
-    } else {
-        CLOSED_LOOP
+    let most = match along_links(spec, client) {
+        Some(takes) if is_held_up(spec) => bytes_time(client) / takes.as_secs_f64(),
+        None if is_held_up(spec) => HELD_UP,
+        _ => CLOSED_LOOP,
     };
-    by_rate.fold(most, f64::min)
-}
-
-fn is_held_up(spec: &RunSpec) -> bool {
-    let mut links = spec.topology.links.iter().map(|link| &link.impairment);
-    links.any(|link| link.delay.is_some() || link.loss.is_some())
+    by_rate.fold(most.min(CLOSED_LOOP), f64::min)
 }
 
 /// Returns the bytes that a client's connections take, if at worst each stays open until its timeout.
@@ -429,28 +435,6 @@ fn busy(spec: &RunSpec, client: &ClientSpec) -> Duration {
     let hold = client.load.hold_for().unwrap_or_default();
     let known = paced(client).or_else(|| along_links(spec, client));
     known.unwrap_or(GUESS).saturating_add(hold)
-}
-
-/// Returns the time that a transfer takes over links with a rate or a delay; `None` if packets are lost on them.
-fn along_links(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
-    let Load::Bulk { bytes, streams, .. } = &client.load else {
-        return None;
-    };
-    let links = || spec.topology.links.iter().map(|link| &link.impairment);
-    if links().any(|link| link.loss.is_some()) || links().all(|link| *link == Impairment::default())
-    {
-        return None;
-    }
-    let delay: Duration = links().filter_map(|link| link.delay).sum();
-    let round_trip = 2.0 * delay.as_secs_f64();
-    let by_window = WINDOW / round_trip;
-    let rates = links().filter_map(|link| link.rate);
-    let rates = rates.map(|rate| rate.as_per_second() / 8.0);
-    let rate = rates.fold(by_window.min(BYTE_RATE), f64::min);
-    let bytes = bytes.0 as f64 * f64::from(*streams);
-    // The handshake, and slow start, which doubles what is in flight with each round trip.
-    let rounds = 2.0 + (bytes.min(WINDOW) / INITIAL_WINDOW).max(1.0).log2();
-    Some(seconds(bytes / rate + rounds * round_trip).min(client.load.timeout()?))
 }
 
 /// Returns the time for which a client keeps processors busy, if that is known beforehand.
@@ -497,8 +481,4 @@ fn paced(client: &ClientSpec) -> Option<Duration> {
         }
         load => load.schedule().map(|schedule| schedule.duration().min(DAY)),
     }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(DAY)
 }

@@ -315,6 +315,7 @@ fn jobs(files: &[Arc<ScenarioFile>], options: &Options, speed: f64) -> Vec<Job> 
 
 /// Takes the first job that fits; one that needs the whole machine waits until all others have ended.
 fn next_job(waiting: &mut VecDeque<Job>, scheduler: &mut Scheduler, now: Instant) -> Option<Job> {
+    scheduler.leave_room(waiting.iter().any(|job| job.demand.quiet));
     let fits = |job: &Job| scheduler.take(job.key, &job.demand, now);
     let at = waiting.iter().position(fits)?;
     waiting.remove(at)

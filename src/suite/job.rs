@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use super::demand::{Demand, LogUse};
+use super::demand::Demand;
 use super::result::{EarlierAttempt, RunResult};
 use super::retry::{self, Retry, RetryPolicy};
 use crate::scenario::RunSpec;
-
-/// Time added to the priority of a run that is hard to schedule.
-const HARD_TO_PLACE: Duration = Duration::from_secs(60);
 
 /// One run that waits for its turn.
 #[derive(Debug)]
@@ -46,13 +43,9 @@ impl Job {
         }
     }
 
-    /// Returns its scheduling priority: the longest run starts first, so that none is left over at the end. A run that
-    /// reads the kernel's log has to wait for others, and fits less easily once others have started.
+    /// Returns its scheduling priority, see [`Demand::priority`].
     pub(super) fn priority(&self) -> Duration {
-        match self.demand.log {
-            LogUse::Reads => self.expected + HARD_TO_PLACE,
-            LogUse::Unused | LogUse::Fills => self.expected,
-        }
+        self.demand.priority(self.expected)
     }
 
     /// Returns the number of the next attempt, from 1.

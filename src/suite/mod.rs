@@ -26,6 +26,7 @@ mod inquiry;
 mod job;
 mod outlook;
 mod pace;
+mod path;
 mod record_name;
 mod recording;
 mod repeat;
@@ -52,6 +53,7 @@ pub use hold::Hold;
 pub(crate) use inquiry::{InquiryError, inquire};
 pub(crate) use outlook::outlook;
 pub use pace::{Pace, PaceSetting};
+pub(crate) use path::is_far_apart;
 pub use recording::Records;
 pub use result::{
     CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,

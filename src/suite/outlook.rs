@@ -1,5 +1,6 @@
 //! The time that runs will take: they are scheduled as in earnest, with the expected durations, and not made.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -52,16 +53,17 @@ pub(super) fn scheduled(
         .enumerate()
         .map(|(key, (takes, demand))| (takes, key, demand))
         .collect();
-    waiting.sort_by_key(|(takes, key, _)| (std::cmp::Reverse(*takes), *key));
+    waiting.sort_by_key(|(takes, key, demand)| (Reverse(demand.priority(*takes)), *key));
     let mut waiting = VecDeque::from(waiting);
     let start = Instant::now();
     let mut now = start;
     let mut running: BTreeSet<(Instant, usize)> = BTreeSet::new();
     loop {
-        while let Some(at) = waiting
-            .iter()
-            .position(|(_, key, demand)| scheduler.take(*key, demand, now))
-        {
+        loop {
+            scheduler.leave_room(waiting.iter().any(|(_, _, demand)| demand.quiet));
+            let mut each = waiting.iter();
+            let fits = each.position(|(_, key, demand)| scheduler.take(*key, demand, now));
+            let Some(at) = fits else { break };
             if let Some((takes, key, _)) = waiting.remove(at) {
                 running.insert((now + takes, key));
             }

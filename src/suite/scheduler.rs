@@ -17,6 +17,8 @@ pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
 /// Maximum share of that which counts for a single run: a run that uses as much processor time as it can get must leave
 /// room for runs that mostly wait.
 const FILL_BY_ONE: f64 = 0.5;
+/// The share of that which runs may use together while a quiet one is among them, so that it finds a free processor.
+const FILL_QUIETLY: f64 = 0.85;
 /// The share of the available memory that runs may use together: estimates are rough, and a machine
 /// that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
@@ -31,6 +33,8 @@ pub(super) struct Scheduler {
     /// The total use over time.
     levels: Vec<Level>,
     slots: usize,
+    /// True if a quiet run waits: others leave room for it.
+    quiet_waits: bool,
 }
 
 /// A run in progress and what it uses.
@@ -48,6 +52,8 @@ struct Always {
     memory: f64,
     /// True if one of them is exclusive.
     exclusive: bool,
+    /// True if one of them is quiet.
+    quiet: bool,
 }
 
 /// The total use of all runs from one moment until the next.
@@ -86,7 +92,13 @@ impl Scheduler {
             always: Always::default(),
             levels: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
+            quiet_waits: false,
         }
+    }
+
+    /// Leaves room for a quiet run while one waits. Without this, it would start when all others have ended.
+    pub(super) fn leave_room(&mut self, quiet_waits: bool) {
+        self.quiet_waits = quiet_waits;
     }
 
     /// Divides the processors evenly among this many suites, this one included. Memory need not be divided: what other
@@ -116,6 +128,10 @@ impl Scheduler {
 
     fn fits_beside(&self, demand: &Demand, now: Instant) -> bool {
         let idle = self.always.processors + demand.idle;
+        let most = match self.quiet_waits || self.always.quiet || demand.quiet {
+            true => self.whole.processors * FILL_QUIETLY,
+            false => self.whole.processors,
+        };
         let fits_at = |moment: Instant| {
             let after = moment.duration_since(now);
             let processors = self.share(demand, after);
@@ -126,7 +142,7 @@ impl Scheduler {
                 LogUse::Fills => level.reading > 0 && is_busy(demand, after),
                 LogUse::Reads => level.logging > 0 && is_busy(demand, after),
             };
-            idle + busy + processors <= self.whole.processors && !level.is_some_and(in_the_way)
+            idle + busy + processors <= most && !level.is_some_and(in_the_way)
         };
         // The use increases only when a phase starts.
         let own = demand.phases.iter().map(|phase| now + phase.from);
@@ -161,6 +177,7 @@ impl Scheduler {
             processors: all().map(|demand| demand.idle).sum(),
             memory: all().map(|demand| demand.memory).sum(),
             exclusive: all().any(|demand| demand.exclusive),
+            quiet: all().any(|demand| demand.quiet),
         };
         let mut changes = Vec::new();
         for Used { began, demand, .. } in &self.used {
@@ -271,6 +288,7 @@ mod tests {
             memory: 0.0,
             log: LogUse::Unused,
             exclusive: false,
+            quiet: false,
         }
     }
 
@@ -419,6 +437,27 @@ mod tests {
         scheduler.prolong(later + Duration::from_secs(1));
         assert!(scheduler.take(2, &fills, later + Duration::from_secs(1)));
         assert!(!scheduler.take(3, &fills, later + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn beside_a_quiet_run_others_take_only_a_part_of_the_machine() {
+        let quiet = Demand {
+            quiet: true,
+            ..share(0.1)
+        };
+        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
+        // Of 1.4 processors, 1.19 are used beside it, and at most 0.7 by one.
+        assert!(scheduler.take(0, &quiet, now));
+        assert!(scheduler.take(1, &share(0.65), now));
+        assert!(!scheduler.take(2, &share(0.5), now));
+        assert!(scheduler.take(2, &share(0.4), now));
+        assert!(!scheduler.take(3, &share(0.1), now));
+        scheduler.give_back(0);
+        assert!(scheduler.take(3, &share(0.2), now));
+        assert!(!scheduler.take(4, &quiet, now), "the others take too much");
+        assert!(scheduler.take(5, &share(0.05), now));
+        scheduler.leave_room(true);
+        assert!(!scheduler.take(6, &share(0.05), now));
     }
 
     #[test]

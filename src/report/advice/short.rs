@@ -58,11 +58,11 @@ pub(super) fn whole(advice: &Advice) -> Option<(Conclusion, String)> {
         .filter_map(|line| advice.lines.get(*line))
         .map(|line| line.entry.place.line.to_string())
         .collect();
-    let deciding = advice
-        .together
-        .iter()
-        .find(|each| advice.answer_together(each) == answer)
-        .or(advice.together.first())?;
+    let together = || advice.together.iter();
+    let hurts = |each: &&Experiment| each.answer() == Conclusion::Hurts;
+    let deciding = (together().find(hurts).filter(|_| !blame.is_empty()))
+        .or_else(|| together().find(|each| advice.answer_together(each) == answer))
+        .or_else(|| together().next())?;
     let because = result(deciding);
     let sentence = match (answer, &blame[..]) {
         (Conclusion::Hurts, []) if advice.blame.is_none() => {

@@ -146,6 +146,7 @@ pub(crate) fn run<'d>(
         sample_every: sample_every(document.sample, cx),
         seed: document.seed.map_or(SEED, |seed| seed.0),
         exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
+        quiet: false,
         workload,
         expect,
         moments,
