@@ -8,7 +8,7 @@ use super::facts::KeyFacts;
 use super::merge::{LineMeaning, MergedLine};
 use super::prepare::PreparedComparison;
 use super::ruling::{Ruling, hurts};
-use crate::compare::{Comparison, Conclusion, SideRuns};
+use crate::compare::{Comparison, Conclusion, SideRuns, without_work};
 use crate::sysctls::About;
 
 /// Conditions of a line that are named; the others are counted.
@@ -121,7 +121,7 @@ impl Experiment {
             load: prepared.load.clone(),
             trade: planned.trade.clone(),
             declared: planned.declared,
-            comparison,
+            comparison: without_work(comparison, sides),
             curve: None,
             cached: false,
             emulated: runs().any(|run| run.timeline.emulated()),

@@ -4,6 +4,7 @@
 //! [`Comparison`] makes an [`Effect`] of each metric and one [`Conclusion`] of them all. [`SuiteDiff`] compares single
 //! recordings. Everything except `run` is pure. Rendering is the job of `report::compare` and `report::diff`.
 
+mod all_failed;
 mod bisection;
 mod comparison;
 mod effect;
@@ -16,6 +17,7 @@ mod student;
 mod trial;
 mod usable;
 
+pub(crate) use all_failed::without_work;
 pub use bisection::{BisectFinding, Bisection};
 pub use comparison::{Comparison, Conclusion, FEWEST_RUNS};
 pub use effect::{Effect, EffectKind, Sample};

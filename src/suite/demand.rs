@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::path::{BYTE_RATE, DAY, along_links, is_held_up, seconds};
+use super::path::{BYTE_RATE, DAY, along_links, is_held_up, longest_round_trip, seconds};
 use crate::backend::RunShare;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
@@ -162,7 +162,7 @@ impl Demand {
         let reads_log = (spec.watched.iter()).any(|series| series.as_str() == "kernel.log");
         let log = match fills {
             _ if reads_log => LogUse::Reads,
-            0 => LogUse::Unused,
+            0 if !logs_martians(spec) => LogUse::Unused,
             _ => LogUse::Fills,
         };
         Self {
@@ -248,6 +248,13 @@ impl Demand {
     }
 }
 
+/// Returns true if a node of the run logs packets with impossible addresses.
+fn logs_martians(spec: &RunSpec) -> bool {
+    let nodes = spec.topology.nodes.values();
+    let mut sysctls = nodes.flat_map(|node| &node.sysctls);
+    sysctls.any(|sysctl| sysctl.key.ends_with(".log_martians") && sysctl.value.trim() != "0")
+}
+
 /// Returns the share of a processor that a run uses while it waits.
 fn idle(spec: &RunSpec) -> f64 {
     LOOK_COST * count(spec.topology.nodes.len()) / spec.sample_every.as_secs_f64().max(1e-3)
@@ -330,11 +337,12 @@ fn program(command: &CommandSpec) -> Duration {
 
 /// Returns the expected duration of a run: its load, programs, steps and windows.
 pub(crate) fn expected(spec: &RunSpec) -> Duration {
+    let round_trip = longest_round_trip(spec);
     let clients = spec
         .workload
         .clients
         .iter()
-        .map(|client| client.start + busy(spec, client));
+        .map(|client| client.start + busy(spec, client).saturating_add(round_trip));
     let command = |command: &CommandSpec| command.start + program(command);
     let commands = spec.workload.commands.iter().map(command);
     let steps = spec.workload.steps.iter().map(|step| step.at);

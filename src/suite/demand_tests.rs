@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::demand::{Demand, load_time};
+use super::demand::{Demand, LogUse, expected, load_time};
 
 /// Returns the processor time of all phases of a run that lasts ten seconds.
 fn busy_for(more: &str) -> f64 {
@@ -66,4 +66,43 @@ fn a_transfer_takes_no_more_than_its_bytes_do() {
     };
     let (few, many) = (time("256KiB"), time("256MiB"));
     assert!(few + 1.0 < many, "{few} and {many}");
+}
+
+/// A run that reads the kernel's log would count the messages of others.
+#[test]
+fn a_run_that_logs_martians_does_not_go_beside_one_that_reads_the_log() {
+    let log = |more: &str| {
+        let text =
+            format!("nodes: {{ a: {{ {more} }}, b: {{}} }}\nlinks: [{{ between: [a, b] }}]\n");
+        let scenario = crate::scenario::parse("log", &text, &BTreeMap::new()).unwrap();
+        Demand::of(&scenario.runs[0]).log
+    };
+    assert_eq!(log(""), LogUse::Unused);
+    assert_eq!(
+        log("sysctls: { net.ipv4.conf.all.log_martians: 0 }"),
+        LogUse::Unused
+    );
+    assert_eq!(
+        log("sysctls: { net.ipv4.conf.all.log_martians: 1 }"),
+        LogUse::Fills
+    );
+}
+
+/// The answers of a server come when the path allows.
+#[test]
+fn a_delay_that_a_step_sets_prolongs_a_run() {
+    let takes = |delay: &str| {
+        let text = format!(
+            "nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b] }}]\n\
+             servers: {{ dns: {{ node: b, port: 53, protocol: udp }} }}\n\
+             clients: {{ it: {{ node: a, to: dns, start: 1s, queries: {{ rate: 10/s, count: 10, timeout: 40s }} }} }}\n\
+             steps: [{{ at: 500ms, link: {{ between: [a, b], delay: {delay} }} }}]\n"
+        );
+        let scenario = crate::scenario::parse("late", &text, &BTreeMap::new()).unwrap();
+        expected(&scenario.runs[0])
+    };
+    assert_eq!(
+        takes("10s") - takes("1ms"),
+        Duration::from_millis(2 * 9_999)
+    );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
-use crate::scenario::workload::{ClientSpec, Load};
+use crate::scenario::workload::{ClientSpec, Load, StepAction};
 
 /// The longest estimate, which keeps sums of estimates from overflowing.
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -52,6 +52,26 @@ pub(super) fn along_links(spec: &RunSpec, client: &ClientSpec) -> Option<Duratio
     // The handshake, and slow start, which doubles what is in flight with each round trip.
     let rounds = 2.0 + (bytes.min(window) / INITIAL_WINDOW).max(1.0).log2();
     Some(seconds(bytes / rate + rounds * round_trip).min(client.load.timeout()?))
+}
+
+/// Returns the delay of all links, twice, with the longest delay that a step gives each.
+pub(super) fn longest_round_trip(spec: &RunSpec) -> Duration {
+    let later = |link: usize| {
+        let steps = spec.workload.steps.iter();
+        steps.filter_map(move |step| match &step.action {
+            StepAction::LinkImpair {
+                link: of,
+                impairment,
+            } if *of == link => impairment.delay,
+            _ => None,
+        })
+    };
+    let links = spec.topology.links.iter().enumerate();
+    let longest = links.filter_map(|(index, link)| {
+        let delays = later(index).chain(link.impairment.delay);
+        delays.max()
+    });
+    2 * longest.sum::<Duration>()
 }
 
 /// Returns the delay of all links, twice.
