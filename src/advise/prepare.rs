@@ -319,8 +319,8 @@ fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
 /// Share of the time for the lines alone that may be spent on scenarios for the whole file that show a single line.
 const OF_SINGLE_LINES: f64 = 0.1;
 
-/// Chooses scenarios for the whole file: those that show several lines, and of those that show only one, which mostly
-/// give the answer that the line alone has, as many of the quickest as there is time for.
+/// Chooses scenarios for the whole file: all that show several lines, and the quickest of those that show one line, as
+/// far as there is time. The latter mostly repeat the answer for the line alone.
 fn affordable(
     together: Vec<PreparedComparison>,
     alone: &[PreparedComparison],

@@ -1,4 +1,4 @@
-//! Finds comparisons that show nothing because a load failed with both values, against the scenario's expectations.
+//! Finds comparisons that show nothing because a client failed on both sides although the scenario expects it to work.
 
 use super::comparison::{Comparison, Conclusion};
 use super::trial::SideRuns;
@@ -9,7 +9,7 @@ use crate::suite::RunResult;
 /// Counts of a client's work.
 const WORK: [&str; 3] = ["established", "completed", "answered"];
 
-/// Returns a comparison that does not conclude "no effect" if a client that should have worked did not on either side.
+/// Replaces "no effect" by "not applicable" if a client that should have worked failed on both sides.
 pub(crate) fn without_work(comparison: Comparison, sides: &[&SideRuns]) -> Comparison {
     if comparison.answer != Conclusion::NoEffect {
         return comparison;

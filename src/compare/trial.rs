@@ -309,8 +309,8 @@ fn one_run(side: &Side, round: usize, sides: &[&Side]) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Returns the run of a side, which nothing may disturb if times matter on one of the sides. Runs that mostly wait do
-/// not disturb one over a long path.
+/// Returns the run of a side. If times matter on one of the sides, it runs alone, or over a long path while processors
+/// are left free.
 pub(crate) fn undisturbed(side: &Side, sides: &[&Side]) -> RunSpec {
     let mut spec = side.spec.clone();
     if sides.iter().any(|side| times_matter(side)) {

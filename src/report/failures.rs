@@ -1,6 +1,7 @@
 //! The reasons for which attempts failed, in the words of reports.
 
 use crate::metrics::command::{EXIT, STDERR};
+use crate::names::SeriesName;
 use crate::record::Timeline;
 use crate::scenario::RunSpec;
 use crate::suite::RunResult;
@@ -33,11 +34,10 @@ const LINES: usize = 3;
 pub(super) fn of_commands(spec: &RunSpec, timeline: &Timeline) -> Vec<String> {
     let commands = spec.workload.commands.iter();
     let written = commands.flat_map(|command| {
-        let name = |metric: &str| format!("{}.{metric}", command.name);
-        let stderr = name(STDERR.name);
-        let quoted = [stderr.clone(), name(EXIT.name)];
-        let is_quoted =
-            (spec.watched.iter()).any(|series| quoted.iter().any(|name| name == series.as_str()));
+        let [stderr, exit] =
+            [&STDERR, &EXIT].map(|metric| format!("{}.{}", command.name, metric.name));
+        let mut watched = spec.watched.iter().map(SeriesName::as_str);
+        let is_quoted = watched.any(|name| name == stderr || name == exit);
         let series = timeline.series(&stderr).filter(|_| !is_quoted);
         let lines = series.map_or(&[][..], |series| &series.lines);
         let last = &lines[lines.len().saturating_sub(LINES)..];

@@ -155,7 +155,7 @@ pub struct RunSpec {
     /// True if a suite runs nothing else beside it.
     #[serde(default)]
     pub exclusive: bool,
-    /// True if a suite runs only what mostly waits beside it.
+    /// True if a suite leaves processors free while it runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
 }

@@ -38,7 +38,7 @@ const SET_UP_COST: f64 = 0.06;
 const SET_UP: Duration = Duration::from_millis(500);
 /// The time that filling a conntrack table keeps a processor busy (measured: 0.6 s, and 2 s without optimisation).
 const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } else { 700 });
-/// By how much the building of a lab that takes longer than expected is prolonged at a time.
+/// Step by which the phase of building a lab is prolonged if it takes longer than expected.
 const PROLONGED: Duration = Duration::from_millis(200);
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
@@ -103,7 +103,7 @@ pub(super) struct Demand {
     pub(super) log: LogUse,
     /// True if no other run may run at the same time.
     pub(super) exclusive: bool,
-    /// True if other runs may only take a small part of the machine at the same time.
+    /// True if other runs must leave processors free at the same time.
     pub(super) quiet: bool,
 }
 
@@ -121,7 +121,7 @@ pub(super) enum LogUse {
 /// The part of a run that a phase belongs to. The phase ends with it, if that is sooner than expected.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PhaseOf {
-    /// The building of the lab, which the phase lasts as long as.
+    /// The building of the lab. The phase lasts until it is complete.
     Building,
     Actor(ActorName),
 }
@@ -214,7 +214,7 @@ impl Demand {
         news
     }
 
-    /// Prolongs the building of a lab that is not done by this time after the start of the run, though it should be.
+    /// Prolongs the phase of building the lab if it should be over by this time after the start of the run and is not.
     /// Returns true if that changed anything.
     pub(super) fn prolong(&mut self, after: Duration) -> bool {
         let mut news = false;

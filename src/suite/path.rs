@@ -1,4 +1,4 @@
-//! Estimates how long a transfer takes over the links of a run.
+//! Estimates from the links of a run: how long a transfer and a round trip take.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(super) fn along_links(spec: &RunSpec, client: &ClientSpec) -> Option<Duratio
     Some(seconds(bytes / rate + rounds * round_trip).min(client.load.timeout()?))
 }
 
-/// Returns the delay of all links, twice, with the longest delay that a step gives each.
+/// Returns twice the delay of all links, each with the longest delay that it has during the run.
 pub(super) fn longest_round_trip(spec: &RunSpec) -> Duration {
     let later = |link: usize| {
         let steps = spec.workload.steps.iter();
@@ -74,7 +74,7 @@ pub(super) fn longest_round_trip(spec: &RunSpec) -> Duration {
     2 * longest.sum::<Duration>()
 }
 
-/// Returns the delay of all links, twice.
+/// Returns twice the delay of all links at the start.
 fn round_trip(spec: &RunSpec) -> Duration {
     let links = spec.topology.links.iter();
     let delay: Duration = links.filter_map(|link| link.impairment.delay).sum();
@@ -93,7 +93,7 @@ fn window(spec: &RunSpec) -> f64 {
     receive.min(largest("net.ipv4.tcp_wmem", SEND_BUFFER)) / 2.0
 }
 
-/// Returns a duration that may be too long to be one.
+/// Returns a duration of this many seconds; [`DAY`] if it is out of range.
 pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(DAY)
 }

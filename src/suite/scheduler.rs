@@ -96,7 +96,7 @@ impl Scheduler {
         }
     }
 
-    /// Leaves room for a quiet run while one waits. Without this, it would start when all others have ended.
+    /// Sets whether a quiet run waits. Others leave room for it then; without this, it would start after all of them.
     pub(super) fn leave_room(&mut self, quiet_waits: bool) {
         self.quiet_waits = quiet_waits;
     }
@@ -237,8 +237,8 @@ impl Scheduler {
         news
     }
 
-    /// Keeps the room of labs that should have been built by now and are not. Without this, those that take longer
-    /// because others are built beside them would make room for even more.
+    /// Keeps the room of labs that should be complete by now and are not. Without this, labs that slow each other down
+    /// would make room for even more.
     pub(super) fn prolong(&mut self, now: Instant) {
         let mut news = false;
         for used in &mut self.used {

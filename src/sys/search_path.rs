@@ -22,8 +22,8 @@ pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
-/// Finds a program like [`find`], but takes one in a home folder only if there is no other. A confined program sees
-/// nothing of a home but the folder that it is in, and the wrappers that version managers put on `PATH` need more.
+/// Finds a program as [`find`] does, but prefers those outside home folders. A confined program sees only its own
+/// folder there, which is not enough for the wrappers that version managers add to `PATH`.
 pub fn find_outside_homes(program: &str, search_path: &OsStr) -> Option<PathBuf> {
     let outside = std::env::split_paths(search_path).filter(|directory| !is_in_a_home(directory));
     let outside = std::env::join_paths(outside).ok();
