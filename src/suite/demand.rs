@@ -43,8 +43,10 @@ const PROLONGED: Duration = Duration::from_millis(200);
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
 /// Processors that a program keeps busy on a link with delay or loss, which limits it, and a transfer whose duration is
-/// not known (measured: 0.016 to 0.05, and 0.16 by two programs).
+/// not known (measured: 0.016 to 0.05).
 const HELD_UP: f64 = 0.05;
+/// Processors that a load generator and its server keep busy on such a link (measured: 0.16).
+const HELD_UP_GENERATOR: f64 = 0.16;
 /// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 42 ns, and 64 ns
 /// without optimisation).
 const BYTE_COST: f64 = if cfg!(debug_assertions) { 80e-9 } else { 45e-9 };
@@ -316,16 +318,17 @@ fn of_program(spec: &RunSpec, command: &CommandSpec) -> Vec<BusyPhase> {
         processors,
     };
     let until = program(command);
-    if is_held_up(spec) {
-        return vec![phase(until, HELD_UP)];
-    }
     let name = command.run.first().map(String::as_str).unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
-    if LOAD_GENERATORS.contains(&name) {
-        return vec![phase(until, GENERATOR)];
+    match (is_held_up(spec), LOAD_GENERATORS.contains(&name)) {
+        (true, true) => vec![phase(until, HELD_UP_GENERATOR)],
+        (true, false) => vec![phase(until, HELD_UP)],
+        (false, true) => vec![phase(until, GENERATOR)],
+        (false, false) => {
+            let start = phase(until.min(SET_UP), PROGRAM_START - PROGRAM);
+            vec![start, phase(until, PROGRAM)]
+        }
     }
-    let start = phase(until.min(SET_UP), PROGRAM_START - PROGRAM);
-    vec![start, phase(until, PROGRAM)]
 }
 
 /// Returns the time for which a program is busy.

@@ -22,6 +22,16 @@ fn busy_for(more: &str) -> f64 {
 fn a_program_that_generates_load_counts_for_more_than_others() {
     let program = |run: &str| busy_for(&format!("commands: {{ it: {{ node: a, run: [{run}] }} }}"));
     assert!(program("/usr/bin/ab, -n, '9', 'http://10.0.0.2/'") > 4.0 * program("ip, link"));
+    let far = |run: &str| {
+        let text = format!(
+            "nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b], delay: 20ms }}]\n\
+             commands: {{ it: {{ node: a, run: [{run}] }} }}\n"
+        );
+        let scenario = crate::scenario::parse("far", &text, &BTreeMap::new()).unwrap();
+        let phases = Demand::of(&scenario.runs[0]).phases;
+        phases.iter().map(|phase| phase.processors).sum::<f64>()
+    };
+    assert!(far("iperf3, --client, x") > far("ip, link") + 0.1);
 }
 
 #[test]
