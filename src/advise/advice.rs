@@ -79,8 +79,11 @@ pub struct Experiment {
     pub lines: Vec<usize>,
     /// Keys that the scenario sets itself; the values of the lines were not used.
     pub fixed: Vec<String>,
-    /// Modes that the scenario sets, with the values that held on both sides, as in `net.ipv4.tcp_syncookies=1`.
+    /// Modes that the scenario sets or labs do not have, with the values that held on both sides, as in
+    /// `net.ipv4.tcp_syncookies=1`.
     pub conditions: Vec<String>,
+    /// Positions of other lines of the file that held on both sides.
+    pub beside: Vec<usize>,
     /// The condition in which the result holds, in words: as the scenario states it, or else its load and path.
     pub condition: String,
     /// The load and the path of the runs, if a client makes connections and the condition is another text.
@@ -117,6 +120,7 @@ impl Experiment {
             lines: planned.lines.clone(),
             fixed: planned.fixed.clone(),
             conditions: planned.conditions.iter().map(ToString::to_string).collect(),
+            beside: planned.beside.clone(),
             condition: prepared.condition.clone(),
             load: prepared.load.clone(),
             trade: planned.trade.clone(),

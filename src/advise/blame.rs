@@ -1,4 +1,4 @@
-//! Finds the line to blame if a whole file hurts: by its own result, or by leaving out one line after the other.
+//! Finds the line to blame if a whole file hurts: by its own result, or by leaving out lines in turn.
 
 use super::AdviceRequest;
 use super::advice::Experiment;
@@ -9,11 +9,8 @@ use super::trial::run_groups;
 use crate::compare::{Conclusion, Side};
 use crate::suite::SuiteEvent;
 
-/// Lines that are left out in turn; each side of a comparison has a letter, and the whole file is the first.
-const MOST_LINES: usize = 25;
-
 /// Returns the positions of the lines to blame for the whole file hurting in one of these experiments. Empty if the
-/// file does not hurt, or if no single line is to blame; `None` if not every line could be left out in turn.
+/// file does not hurt, or if no single line is to blame; `None` if the search was not completed.
 pub(super) async fn blame(
     prepared: &[PreparedComparison],
     experiments: &[(usize, Experiment)],
@@ -39,27 +36,61 @@ pub(super) async fn blame(
     left_out(&prepared[*position], request, deadline, on_event).await
 }
 
-/// Runs the whole file without one line after the other, and returns the lines without which it is better. `None` if
-/// not all of these runs were made.
+/// Leaves out parts of the file in turn, then each line of the parts without which it is better, and returns the lines
+/// without which it is better. `None` if not all of these runs were made.
 async fn left_out(
     prepared: &PreparedComparison,
     request: &AdviceRequest,
     deadline: &Deadline,
     mut on_event: impl FnMut(SuiteEvent<'_>),
 ) -> Option<Vec<usize>> {
+    let lines = &prepared.planned.lines;
+    let mut suspects = lines.clone();
+    if lines.len() > FEW_LINES {
+        let length = lines.len().isqrt().max(lines.len().div_ceil(MOST_PARTS));
+        let parts = in_parts(lines, length);
+        let folder = PARTS_FOLDER;
+        suspects =
+            better_without(prepared, &parts, folder, request, deadline, &mut on_event).await?;
+    }
+    if suspects.len() > MOST_PARTS {
+        return None;
+    }
+    let lines = in_parts(&suspects, 1);
+    let folder = LINES_FOLDER;
+    better_without(prepared, &lines, folder, request, deadline, &mut on_event).await
+}
+
+/// Up to this many lines, each is left out at once: to leave out parts first would take as many runs.
+const FEW_LINES: usize = 6;
+
+/// Parts that are left out in turn; each side of a comparison has a letter, and the whole file is the first.
+const MOST_PARTS: usize = 25;
+
+fn in_parts(lines: &[usize], length: usize) -> Vec<Vec<usize>> {
+    lines.chunks(length).map(<[usize]>::to_vec).collect()
+}
+
+/// Runs the whole file without each of these parts, and returns the lines of those without which it is better. `None`
+/// if not all of these runs were made.
+async fn better_without(
+    prepared: &PreparedComparison,
+    parts: &[Vec<usize>],
+    folder: usize,
+    request: &AdviceRequest,
+    deadline: &Deadline,
+    on_event: &mut impl FnMut(SuiteEvent<'_>),
+) -> Option<Vec<usize>> {
+    if parts.is_empty() {
+        return Some(Vec::new());
+    }
     let [without, with] = &prepared.sides[..] else {
         return None;
     };
-    let lines: Vec<usize> = prepared
-        .planned
-        .lines
-        .iter()
-        .take(MOST_LINES)
-        .copied()
-        .collect();
-    let letters = 'b'..='z';
-    let others = lines.iter().zip(letters).map(|(line, letter)| {
-        let keys = prepared.planned.keys_of(*line);
+    let others = parts.iter().zip('b'..='z').map(|(part, letter)| {
+        let keys: Vec<String> = (part.iter())
+            .flat_map(|line| prepared.planned.keys_of(*line))
+            .collect();
         Side {
             letter,
             ..left_out_of(with, without, &keys)
@@ -70,7 +101,7 @@ async fn left_out(
         ..with.clone()
     };
     let group = TrialGroup {
-        number: BLAME,
+        number: folder,
         members: Vec::new(),
         sides: [first].into_iter().chain(others).collect(),
     };
@@ -78,17 +109,14 @@ async fn left_out(
     let trial = trials
         .first()
         .filter(|trial| trial.is_complete(request.rounds))?;
-    let better = lines.iter().zip(&trial.comparisons);
-    let found: Vec<usize> = better
-        .filter(|(_, comparison)| comparison.answer == Conclusion::Helps)
-        .map(|(line, _)| *line)
-        .collect();
-    let all_were_tried = lines.len() == prepared.planned.lines.len();
-    (all_were_tried || !found.is_empty()).then_some(found)
+    let tried = parts.iter().zip(&trial.comparisons);
+    let better = tried.filter(|(_, comparison)| comparison.answer == Conclusion::Helps);
+    Some(better.flat_map(|(part, _)| part.clone()).collect())
 }
 
-/// The number of the folder for the records.
-const BLAME: usize = 999;
+/// The numbers of the folders for the records.
+const PARTS_FOLDER: usize = 998;
+const LINES_FOLDER: usize = 999;
 
 /// Returns a side in which these keys have the values of another side.
 fn left_out_of(side: &Side, other: &Side, keys: &[String]) -> Side {

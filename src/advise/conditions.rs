@@ -22,6 +22,8 @@ pub struct Condition {
     /// True if labs start with another value although somebody chose this one: the file has it, or the
     /// reference is not as the kernel would be by itself.
     pub unlike_labs: bool,
+    /// Position of the line that sets it; `None` if the reference has it.
+    pub line: Option<usize>,
 }
 
 impl Condition {
@@ -41,17 +43,20 @@ pub fn conditions(
     survey: &SysctlSurvey,
     reference: &Reference,
 ) -> Vec<Condition> {
-    let mut of_file: BTreeMap<&str, &KeyFacts> = BTreeMap::new();
-    for key in lines.iter().flat_map(|line| &line.facts) {
-        if key.refusal().is_none() && key.not_tried().is_none() && key.reset_by.is_none() {
-            of_file.insert(&key.key, key);
+    let mut of_file: BTreeMap<&str, (usize, &KeyFacts)> = BTreeMap::new();
+    for (position, line) in lines.iter().enumerate() {
+        for key in &line.facts {
+            if key.refusal().is_none() && key.not_tried().is_none() && key.reset_by.is_none() {
+                of_file.insert(&key.key, (position, key));
+            }
         }
     }
     let modes = sysctls::all().filter(|setting| is_condition(setting));
     let condition = |setting: &'static Setting| {
         let key = setting.key;
         survey.fresh.get(key).filter(|found| found.writable)?;
-        let written = of_file.get(key).map(|key| key.effective());
+        let line = of_file.get(key);
+        let written = line.map(|(_, key)| key.effective());
         let value = written.or_else(|| reference.value(key))?;
         let in_labs = survey
             .baseline
@@ -63,6 +68,7 @@ pub fn conditions(
             key: key.to_owned(),
             value: value.to_owned(),
             unlike_labs: chosen && !is(in_labs),
+            line: line.map(|(position, _)| *position),
         })
     };
     modes.filter_map(condition).collect()

@@ -108,8 +108,11 @@ pub struct PlannedComparison {
     pub question: Question,
     /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
     pub fixed: Vec<String>,
-    /// Modes that the scenario sets, with the user's values, which hold on both sides.
+    /// Modes with the user's values, which hold on both sides: those that the scenario sets, and those that the
+    /// reference has and labs do not.
     pub conditions: Vec<SetOption>,
+    /// Positions of lines with other modes, which hold on both sides too.
+    pub beside: Vec<usize>,
     /// True if the scenario's `exercises` names the keys, and false if its variants suggest them.
     pub declared: bool,
     /// The exercise that shows a single line.
@@ -347,7 +350,12 @@ impl Variant<'_> {
             let key = &condition.key;
             !of_trial(key) && self.has(key) && condition.is_needed(self.values(key))
         });
-        let conditions: Vec<SetOption> = of_users
+        let of_users: Vec<&Condition> = of_users.collect();
+        let (named, of_lines): (Vec<&Condition>, Vec<&Condition>) = (self.conditions.iter())
+            .filter(|mode| !of_trial(&mode.key))
+            .filter(|mode| self.sets(&mode.key) || of_users.contains(mode))
+            .partition(|mode| self.sets(&mode.key) || mode.line.is_none());
+        let conditions: Vec<SetOption> = (of_users.iter())
             .map(|condition| setting(&condition.key, &condition.value))
             .collect();
         let is_condition = |key: &str| self.conditions.iter().any(|condition| condition.key == key);
@@ -382,11 +390,12 @@ impl Variant<'_> {
                 sides: vec![side(|each| &each.against), side(|each| &each.value)],
             },
             fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
-            conditions: {
-                let modes = self.conditions.iter();
-                let held = modes.filter(|mode| self.sets(&mode.key) && !of_trial(&mode.key));
-                held.map(|mode| setting(&mode.key, &mode.value)).collect()
-            },
+            conditions: (named.iter())
+                .map(|mode| setting(&mode.key, &mode.value))
+                .collect(),
+            beside: BTreeSet::from_iter(of_lines.iter().filter_map(|mode| mode.line))
+                .into_iter()
+                .collect(),
             declared: !self.scenario.exercises.is_empty(),
             exercise: None,
             tried: None,

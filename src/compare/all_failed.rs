@@ -1,4 +1,5 @@
-//! Finds comparisons that show nothing because a client failed on both sides although the scenario expects it to work.
+//! Finds comparisons that show nothing because a client or a command failed on both sides although the scenario expects
+//! it to work.
 
 use super::comparison::{Comparison, Conclusion};
 use super::trial::SideRuns;
@@ -9,7 +10,7 @@ use crate::suite::RunResult;
 /// Counts of a client's work.
 const WORK: [&str; 3] = ["established", "completed", "answered"];
 
-/// Replaces "no effect" by "not applicable" if a client that should have worked failed on both sides.
+/// Replaces "no effect" by "not applicable" if a client or a command that should have worked failed on both sides.
 pub(crate) fn without_work(comparison: Comparison, sides: &[&SideRuns]) -> Comparison {
     if comparison.answer != Conclusion::NoEffect {
         return comparison;
@@ -18,14 +19,20 @@ pub(crate) fn without_work(comparison: Comparison, sides: &[&SideRuns]) -> Compa
     let Some(first) = runs().next() else {
         return comparison;
     };
-    let mut clients = first.spec.workload.clients.iter();
-    let failed = clients.find(|client| runs().all(|run| should_have_worked(run, client)));
-    match failed {
-        Some(client) => Comparison {
+    let load = &first.spec.workload;
+    let failed_client = (load.clients.iter())
+        .find(|client| runs().all(|run| client_should_have_worked(run, client)))
+        .map(|client| format!("every attempt of client `{}` failed", client.name));
+    let failed_command = (load.commands.iter())
+        .find(|command| {
+            runs().all(|run| failed_expectation(run, &format!("{}.exit", command.name)))
+        })
+        .map(|command| format!("command `{}` failed", command.name));
+    match failed_client.or(failed_command) {
+        Some(failed) => Comparison {
             answer: Conclusion::NotApplicable,
             reason: Some(format!(
-                "every attempt of client `{}` failed with both values, which the scenario does not expect",
-                client.name
+                "{failed} with both values, which the scenario does not expect"
             )),
             ..comparison
         },
@@ -34,22 +41,26 @@ pub(crate) fn without_work(comparison: Comparison, sides: &[&SideRuns]) -> Compa
 }
 
 /// Returns true if every attempt of a client failed, and so did an expectation about it.
-fn should_have_worked(run: &RunResult, client: &ClientSpec) -> bool {
+fn client_should_have_worked(run: &RunResult, client: &ClientSpec) -> bool {
     let last = |count: &str| {
         let series = run.timeline.series(&format!("{}.{count}", client.name));
         series.and_then(|series| series.last()).unwrap_or(0)
     };
-    let of_client = format!("{}.", client.name);
-    let names_client = |line: u32, column: u32| {
+    last("failed") > 0
+        && WORK.iter().all(|count| last(count) == 0)
+        && failed_expectation(run, &format!("{}.", client.name))
+}
+
+/// Returns true if an expectation about a metric that starts like this has failed.
+fn failed_expectation(run: &RunResult, start: &str) -> bool {
+    let is_about = |line: u32, column: u32| {
         let mut expectations = run.spec.expect.iter();
         let at = expectations.find(|each| (each.place.line, each.place.column) == (line, column));
         let metrics = at.map(|each| each.metrics()).unwrap_or_default();
-        (metrics.iter()).any(|metric| metric.series.as_str().starts_with(&of_client))
+        (metrics.iter()).any(|metric| metric.series.as_str().starts_with(start))
     };
     let mut failed = (run.verdict.verdicts.iter()).filter(|each| each.outcome == Outcome::Failed);
-    last("failed") > 0
-        && WORK.iter().all(|count| last(count) == 0)
-        && failed.any(|each| names_client(each.line, each.column))
+    failed.any(|each| is_about(each.line, each.column))
 }
 
 #[cfg(test)]
@@ -71,6 +82,7 @@ mod tests {
                 "nodes: {{ client: {{}}, server: {{}} }}\nlinks: [ {{ between: [client, server] }} ]\n\
                  servers: {{ web: {{ node: server, port: 80 }} }}\n\
                  clients: {{ load: {{ node: client, to: web, connect: {{ rate: 20/s, count: 5 }} }} }}\n\
+                 commands: {{ ping: {{ node: client, run: [ping] }} }}\n\
                  expect: [ {expectation} ]\n"
             ),
         };
@@ -93,7 +105,10 @@ mod tests {
             .map(|(side, counts)| {
                 let mut timeline = TimelineBuilder::new();
                 for (name, count) in counts {
-                    timeline = timeline.counter(&format!("load.{name}"), &[(0, 0), (10, count)]);
+                    timeline = match name {
+                        "exit" => timeline.gauge("ping.exit", &[(10, count)]),
+                        name => timeline.counter(&format!("load.{name}"), &[(0, 0), (10, count)]),
+                    };
                 }
                 let (spec, timeline) = (side.spec.clone(), timeline.finished_at(100));
                 let verdict = expect::judge(&spec, &timeline);
@@ -109,6 +124,23 @@ mod tests {
             effects: Vec::new(),
         };
         without_work(comparison, &Vec::from_iter(&tried)).answer
+    }
+
+    #[test]
+    fn there_is_no_answer_if_a_command_that_should_work_does_not() {
+        let [worked, failed] = [0, 2].map(|status| [("established", 5), ("exit", status)]);
+        let should_work = "ping.exit == 0";
+        assert_eq!(
+            answer(should_work, [failed, failed]),
+            Conclusion::NotApplicable
+        );
+        for sides in [[failed, worked], [worked, worked]] {
+            assert_eq!(answer(should_work, sides), Conclusion::NoEffect);
+        }
+        assert_eq!(
+            answer("ping.exit == 2", [failed, failed]),
+            Conclusion::NoEffect
+        );
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Estimates, from a run's load, what it needs of the machine and how long it takes.
+//! Estimates, from a run's load, what it needs of the machine.
 
 use std::time::Duration;
 
-use super::path::{BYTE_RATE, DAY, along_links, is_held_up, longest_round_trip, seconds};
+use super::durations::{SET_UP, busy, busy_for, expected, program};
+use super::path::{WRITE_COST, along_links, is_held_up};
 use crate::backend::RunShare;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
-use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load};
+use crate::scenario::workload::{ClientSpec, CommandSpec, Load};
 use crate::units::Rate;
 
 /// Processor time of a paced connection, seconds, at both ends, if each has a wake-up of its own. 500 µs were measured
@@ -31,11 +32,10 @@ const LOOK_COST: f64 = if cfg!(debug_assertions) {
 } else {
     200e-6
 };
-/// Share of a processor at the start of a run, for its process and its lab. It uses half of that, most of it in
-/// the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up.
-const SET_UP_COST: f64 = 0.06;
-/// The duration of the start.
-const SET_UP: Duration = Duration::from_millis(500);
+/// Share of a processor at the start of a run, for its process and its lab. The process uses less than half of that,
+/// most of it in the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up;
+/// removing the lab takes the kernel as long.
+const SET_UP_COST: f64 = 0.1;
 /// The time that filling a conntrack table keeps a processor busy (measured: 0.6 s, and 2 s without optimisation).
 const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } else { 700 });
 /// Step by which the phase of building a lab is prolonged if it takes longer than expected.
@@ -50,17 +50,19 @@ const HELD_UP_GENERATOR: f64 = 0.16;
 /// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 42 ns, and 64 ns
 /// without optimisation).
 const BYTE_COST: f64 = if cfg!(debug_assertions) { 80e-9 } else { 45e-9 };
-/// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
-const WRITE_COST: f64 = 10e-6;
-/// Requests per second of each worker in a closed loop on a busy machine. An idle machine reaches about 10,000.
-const LOOP_RATE: f64 = 3000.0;
 /// Programs that generate load as fast as they can.
 const LOAD_GENERATORS: [&str; 8] = [
     "ab", "h2load", "hey", "iperf", "iperf3", "netperf", "oha", "wrk",
 ];
 /// Processors that a load generator keeps busy: it waits for the other end as long as it works.
 const GENERATOR: f64 = 0.5;
-/// Processors that any other program keeps busy while it starts. Those of the shipped scenarios take 0.02 to 0.15 s.
+/// Programs that start quickly (measured: 3 to 20 ms of processor time, for a shell with what it runs, too).
+const SMALL_PROGRAMS: [&str; 12] = [
+    "cat", "echo", "false", "ip", "nft", "perl", "sh", "sleep", "ss", "sysctl", "tc", "true",
+];
+/// Processors that such a program keeps busy while it starts.
+const SMALL_START: f64 = 0.08;
+/// Processors that any other program keeps busy while it starts (measured: 0.03 to 0.15 s of processor time).
 const PROGRAM_START: f64 = 0.3;
 /// Processors that it keeps busy after that; it mostly waits.
 const PROGRAM: f64 = 0.02;
@@ -86,9 +88,6 @@ const TIME_WAIT_MEMORY: f64 = 350.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
-/// The assumed duration of transfers and programs, which end by themselves.
-const GUESS: Duration = Duration::from_secs(5);
-
 /// Time added to the priority of a run that is hard to schedule.
 const HARD_TO_PLACE: Duration = Duration::from_secs(60);
 
@@ -169,7 +168,7 @@ impl Demand {
         };
         Self {
             idle: idle(spec),
-            phases: phases(spec, fills, log),
+            phases: phases(spec, fills),
             memory: RUN_MEMORY
                 + NODE_MEMORY * count(nodes.len())
                 + connections
@@ -203,14 +202,10 @@ impl Demand {
     pub(super) fn end(&mut self, has_ended: impl Fn(&PhaseOf) -> bool, after: Duration) -> bool {
         let mut news = false;
         for phase in &mut self.phases {
-            let Some(ended) = phase.of.take_if(|of| has_ended(of)) else {
+            if phase.of.take_if(|of| has_ended(of)).is_none() {
                 continue;
-            };
-            let until = match ended {
-                PhaseOf::Building => after,
-                PhaseOf::Actor(_) => after + tail(self.log),
-            };
-            phase.until = Some(phase.until.map_or(until, |planned| planned.min(until)));
+            }
+            phase.until = Some(phase.until.map_or(after, |planned| planned.min(after)));
             news = true;
         }
         news
@@ -238,6 +233,30 @@ impl Demand {
             true => expected + HARD_TO_PLACE,
             false => expected,
         }
+    }
+
+    /// Returns true if messages of the run count towards the kernel's limit at this time after its start: while it is
+    /// busy, and for some time after.
+    pub(super) fn is_logging(&self, after: Duration) -> bool {
+        let counts = |phase: &BusyPhase| BusyPhase {
+            until: phase.until.map(|until| until + LOG_LIMIT),
+            ..phase.clone()
+        };
+        let mut phases = self.phases.iter();
+        self.log != LogUse::Unused && phases.any(|phase| counts(phase).is_on(after))
+    }
+
+    /// Returns the times after the start of the run at which its use changes, in order.
+    pub(super) fn changes(&self) -> Vec<Duration> {
+        let tail = (self.log != LogUse::Unused).then_some(LOG_LIMIT);
+        let of_phase = |phase: &BusyPhase| {
+            let counts_until = tail.and_then(|tail| Some(phase.until? + tail));
+            [Some(phase.from), phase.until, counts_until]
+        };
+        let mut all: Vec<Duration> = self.phases.iter().flat_map(of_phase).flatten().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Returns the same demand, but exclusive.
@@ -274,16 +293,8 @@ pub(crate) fn cost_of_nodes(spec: &RunSpec) -> Option<String> {
     })
 }
 
-/// Returns how long the messages of a run still count towards the kernel's limit.
-fn tail(log: LogUse) -> Duration {
-    match log {
-        LogUse::Unused => Duration::ZERO,
-        LogUse::Fills | LogUse::Reads => LOG_LIMIT,
-    }
-}
-
 /// Returns the busy phases of a run: its start, each client's load, each program.
-fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
+fn phases(spec: &RunSpec, fills: usize) -> Vec<BusyPhase> {
     let start = |until: Duration, processors: f64| BusyPhase {
         of: None,
         from: Duration::ZERO,
@@ -302,11 +313,7 @@ fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
         processors: processors(spec, client),
     });
     let commands = (spec.workload.commands.iter()).flat_map(|command| of_program(spec, command));
-    let phases = clients.chain(commands).map(|phase| BusyPhase {
-        until: phase.until.map(|until| until + tail(log)),
-        ..phase
-    });
-    set_up.chain(phases).collect()
+    set_up.chain(clients).chain(commands).collect()
 }
 
 /// Returns the busy phases of a program.
@@ -320,39 +327,19 @@ fn of_program(spec: &RunSpec, command: &CommandSpec) -> Vec<BusyPhase> {
     let until = program(command);
     let name = command.run.first().map(String::as_str).unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
+    let starting = match SMALL_PROGRAMS.contains(&name) {
+        true => SMALL_START,
+        false => PROGRAM_START,
+    };
     match (is_held_up(spec), LOAD_GENERATORS.contains(&name)) {
         (true, true) => vec![phase(until, HELD_UP_GENERATOR)],
         (true, false) => vec![phase(until, HELD_UP)],
         (false, true) => vec![phase(until, GENERATOR)],
         (false, false) => {
-            let start = phase(until.min(SET_UP), PROGRAM_START - PROGRAM);
+            let start = phase(until.min(SET_UP), starting - PROGRAM);
             vec![start, phase(until, PROGRAM)]
         }
     }
-}
-
-/// Returns the time for which a program is busy.
-fn program(command: &CommandSpec) -> Duration {
-    // A server is busy while it starts; its work after that is part of the clients' load.
-    let serves = command.background || command.ready.is_some();
-    command.timeout.min(if serves { SET_UP } else { GUESS })
-}
-
-/// Returns the expected duration of a run: its load, programs, steps and windows.
-pub(crate) fn expected(spec: &RunSpec) -> Duration {
-    let round_trip = longest_round_trip(spec);
-    let clients = spec
-        .workload
-        .clients
-        .iter()
-        .map(|client| client.start + busy(spec, client).saturating_add(round_trip));
-    let command = |command: &CommandSpec| command.start + program(command);
-    let commands = spec.workload.commands.iter().map(command);
-    let steps = spec.workload.steps.iter().map(|step| step.at);
-    let parts = clients.chain(commands).chain(steps);
-    parts
-        .fold(spec.watch_until, Duration::max)
-        .min(spec.timeout)
 }
 
 /// The time after which runs mostly wait, and take few samples.
@@ -416,6 +403,7 @@ fn at_rate(rate: f64) -> f64 {
 }
 
 /// Returns the processors that a transfer keeps busy: it is as fast as its slowest link, and as its round trips allow.
+/// Without any link that limits it, it keeps both ends busy for a part of its phase.
 fn transfer(spec: &RunSpec, client: &ClientSpec) -> f64 {
     let links = || spec.topology.links.iter().map(|link| &link.impairment);
     let rates = links().filter_map(|link| link.rate);
@@ -423,6 +411,10 @@ fn transfer(spec: &RunSpec, client: &ClientSpec) -> f64 {
     let most = match along_links(spec, client) {
         Some(takes) if is_held_up(spec) => bytes_time(client) / takes.as_secs_f64(),
         None if is_held_up(spec) => HELD_UP,
+        _ if links().all(|link| *link == Impairment::default()) => {
+            let takes = busy_for(spec, client).unwrap_or(SET_UP);
+            CLOSED_LOOP * takes.div_duration_f64(SET_UP + takes)
+        }
         _ => CLOSED_LOOP,
     };
     by_rate.fold(most.min(CLOSED_LOOP), f64::min)
@@ -439,57 +431,4 @@ fn memory(client: &ClientSpec) -> f64 {
         client.load.leaves_in_time_wait(),
     );
     open as f64 * connection + closed as f64 * TIME_WAIT_MEMORY
-}
-
-/// Returns the time that a client's load is expected to take.
-fn busy(spec: &RunSpec, client: &ClientSpec) -> Duration {
-    let hold = client.load.hold_for().unwrap_or_default();
-    let known = paced(client).or_else(|| along_links(spec, client));
-    known.unwrap_or(GUESS).saturating_add(hold)
-}
-
-/// Returns the time for which a client keeps processors busy, if that is known beforehand.
-fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
-    let mut links = spec.topology.links.iter().map(|link| &link.impairment);
-    match &client.load {
-        // If an unlimited transfer takes longer, it waits for an answer that does not come.
-        Load::Bulk {
-            bytes,
-            streams,
-            write,
-            ..
-        } if links.all(|link| *link == Impairment::default()) => {
-            let bytes = bytes.0 as f64;
-            let stream = bytes / BYTE_RATE + bytes / write.0 as f64 * WRITE_COST;
-            Some(seconds(f64::from(*streams) * stream))
-        }
-        // If a limited transfer takes longer, something else limits it, too.
-        _ => paced(client).or_else(|| along_links(spec, client)),
-    }
-}
-
-/// Returns the time that a client's attempts take to start, if that is known beforehand.
-fn paced(client: &ClientSpec) -> Option<Duration> {
-    match &client.load {
-        Load::Loop {
-            concurrency,
-            requests,
-            think,
-            ..
-        } => Some(seconds(
-            *requests as f64 / f64::from(*concurrency) * (1.0 / LOOP_RATE + think.as_secs_f64()),
-        )),
-        Load::Exchange { steps, .. } => {
-            let pauses = steps.iter().map(|step| match step {
-                ExchangeStep::Pause(time) => *time,
-                ExchangeStep::Send(_) | ExchangeStep::Reply { .. } => Duration::ZERO,
-            });
-            Some(
-                pauses
-                    .fold(Duration::ZERO, Duration::saturating_add)
-                    .min(DAY),
-            )
-        }
-        load => load.schedule().map(|schedule| schedule.duration().min(DAY)),
-    }
 }

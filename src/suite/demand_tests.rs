@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::demand::{Demand, LogUse, expected, load_time};
+use super::demand::{Demand, LogUse, load_time};
+use super::durations::expected;
 
 /// Returns the processor time of all phases of a run that lasts ten seconds.
 fn busy_for(more: &str) -> f64 {

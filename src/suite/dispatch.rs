@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use super::capturing::{Captures, Capturing};
-use super::demand::{Demand, PhaseOf, expected};
+use super::demand::{Demand, PhaseOf};
+use super::durations::expected;
 use super::event::SuiteEvent;
 use super::execute::{Execution, execute};
 use super::failure::WorkerFailure;
@@ -315,9 +316,8 @@ fn jobs(files: &[Arc<ScenarioFile>], options: &Options, speed: f64) -> Vec<Job> 
 
 /// Takes the first job that fits; one that needs the whole machine waits until all others have ended.
 fn next_job(waiting: &mut VecDeque<Job>, scheduler: &mut Scheduler, now: Instant) -> Option<Job> {
-    scheduler.leave_room(waiting.iter().any(|job| job.demand.quiet));
-    let fits = |job: &Job| scheduler.take(job.key, &job.demand, now);
-    let at = waiting.iter().position(fits)?;
+    let queue = waiting.iter().map(|job| (job.key, &job.demand));
+    let at = scheduler.take_first(queue, now)?;
     waiting.remove(at)
 }
 

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::demand::{BusyPhase, Demand, expected};
+use super::demand::{BusyPhase, Demand};
+use super::durations::expected;
 use super::record_name::{EXTENSION, stem};
 use super::recording::Records;
 use crate::record::{Outcome, ProcessEnd, Record, RecordHeader};

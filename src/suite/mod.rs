@@ -13,6 +13,7 @@ mod dispatch;
 #[cfg(test)]
 mod dispatch_tests;
 mod division;
+mod durations;
 mod event;
 mod event_sink;
 mod execute;
@@ -36,17 +37,20 @@ mod results;
 mod retry;
 mod run_order;
 mod scheduler;
+#[cfg(test)]
+mod scheduler_tests;
 mod select;
 mod spread;
 mod templates;
 mod trust;
 
 pub use capturing::Captures;
-pub(crate) use demand::{cost_of_nodes, expected};
+pub(crate) use demand::cost_of_nodes;
 pub(crate) use discover::discover;
 pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};
 pub(crate) use division::{Divisions, divide};
+pub(crate) use durations::expected;
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
 pub use hold::Hold;

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::demand::{Demand, expected, load_time};
+use super::demand::{Demand, load_time};
+use super::durations::expected;
 use super::scheduler::{ONE_PROCESSOR, Scheduler};
 use crate::backend::{Backend, OtherSuites};
 use crate::scenario::RunSpec;
@@ -60,10 +61,10 @@ pub(super) fn scheduled(
     let mut running: BTreeSet<(Instant, usize)> = BTreeSet::new();
     loop {
         loop {
-            scheduler.leave_room(waiting.iter().any(|(_, _, demand)| demand.quiet));
-            let mut each = waiting.iter();
-            let fits = each.position(|(_, key, demand)| scheduler.take(*key, demand, now));
-            let Some(at) = fits else { break };
+            let queue = waiting.iter().map(|(_, key, demand)| (*key, demand));
+            let Some(at) = scheduler.take_first(queue, now) else {
+                break;
+            };
             if let Some((takes, key, _)) = waiting.remove(at) {
                 running.insert((now + takes, key));
             }

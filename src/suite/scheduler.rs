@@ -10,7 +10,7 @@ use super::demand::{Demand, LogUse, PhaseOf};
 use crate::backend::MachineCapacity;
 
 /// The share of the processors that runs may use together; beyond it, connections start late.
-const FILL: f64 = 0.8;
+pub(super) const FILL: f64 = 0.8;
 /// The amount counted for a run that keeps one processor busy, so that as many of those fit as there are
 /// processors. It is a little less than a processor's share, since sums are rounded.
 pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
@@ -19,6 +19,13 @@ pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
 const FILL_BY_ONE: f64 = 0.5;
 /// The share of that which runs may use together while a quiet one is among them, so that it finds a free processor.
 const FILL_QUIETLY: f64 = 0.85;
+/// Runs at the head of the queue for one of which others leave room.
+const NEXT: usize = 3;
+/// The time within which there must be room for it, and the number of moments that are looked at.
+const SOON: Duration = Duration::from_secs(2);
+const LOOKS_AHEAD: u32 = 4;
+/// The time from the start of a run during which it leaves processors free for one that waits for them.
+const KEPT_FREE: Duration = Duration::from_secs(1);
 /// The share of the available memory that runs may use together: estimates are rough, and a machine
 /// that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
@@ -35,6 +42,8 @@ pub(super) struct Scheduler {
     slots: usize,
     /// True if a quiet run waits: others leave room for it.
     quiet_waits: bool,
+    /// The processors that a run at the head of the queue needs at its start: others leave them free.
+    kept_free: f64,
 }
 
 /// A run in progress and what it uses.
@@ -68,6 +77,15 @@ struct Level {
 }
 
 impl Level {
+    /// Returns true if a run cannot have this log use at this time after its start.
+    fn log_is_in_the_way(&self, demand: &Demand, after: Duration) -> bool {
+        match demand.log {
+            LogUse::Unused => false,
+            LogUse::Fills => self.reading > 0 && demand.is_logging(after),
+            LogUse::Reads => self.logging > 0 && demand.is_logging(after),
+        }
+    }
+
     /// Returns the level after a change.
     fn after(self, change: Self) -> Self {
         Self {
@@ -93,12 +111,44 @@ impl Scheduler {
             levels: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
             quiet_waits: false,
+            kept_free: 0.0,
         }
     }
 
-    /// Sets whether a quiet run waits. Others leave room for it then; without this, it would start after all of them.
-    pub(super) fn leave_room(&mut self, quiet_waits: bool) {
-        self.quiet_waits = quiet_waits;
+    /// Finds the first run of the queue for which there is room, reserves what it needs, and returns its position.
+    ///
+    /// Others leave room for quiet runs, and for one that will fit soon. Without this, a run that needs much
+    /// would start after all that need little.
+    pub(super) fn take_first<'d>(
+        &mut self,
+        queue: impl Iterator<Item = (usize, &'d Demand)> + Clone,
+        now: Instant,
+    ) -> Option<usize> {
+        self.quiet_waits = queue.clone().any(|(_, demand)| demand.quiet);
+        let mut kept_free = None;
+        for (position, (key, demand)) in queue.enumerate() {
+            self.kept_free = kept_free.unwrap_or(0.0);
+            if self.take(key, demand, now) {
+                return Some(position);
+            }
+            let is_next = position < NEXT && kept_free.is_none();
+            if is_next && self.fits_soon(demand, now) {
+                kept_free = Some(self.share(demand, Duration::ZERO));
+            }
+        }
+        None
+    }
+
+    /// Returns true if a run that does not fit will do so soon if no other starts.
+    fn fits_soon(&self, demand: &Demand, now: Instant) -> bool {
+        let mut later = (1..=LOOKS_AHEAD).map(|step| now + step * (SOON / LOOKS_AHEAD));
+        later.any(|start| self.fits_beside(demand, start))
+    }
+
+    fn has_slot_and_memory(&self, demand: &Demand) -> bool {
+        self.used.len() < self.slots
+            && self.always.memory + demand.memory <= self.whole.memory
+            && !self.always.exclusive
     }
 
     /// Divides the processors evenly among this many suites, this one included. Memory need not be divided: what other
@@ -137,12 +187,12 @@ impl Scheduler {
             let processors = self.share(demand, after);
             let level = self.level_at(moment);
             let busy = level.map_or(0.0, |level| level.processors);
-            let in_the_way = |level: &Level| match demand.log {
-                LogUse::Unused => false,
-                LogUse::Fills => level.reading > 0 && is_busy(demand, after),
-                LogUse::Reads => level.logging > 0 && is_busy(demand, after),
+            let kept_free = match after < KEPT_FREE {
+                true => self.kept_free,
+                false => 0.0,
             };
-            idle + busy + processors <= most && !level.is_some_and(in_the_way)
+            idle + busy + processors + kept_free <= most
+                && !level.is_some_and(|level| level.log_is_in_the_way(demand, after))
         };
         // The use increases only when a phase starts.
         let own = demand.phases.iter().map(|phase| now + phase.from);
@@ -152,10 +202,7 @@ impl Scheduler {
             .into_iter()
             .chain(own)
             .chain(others.filter(|from| *from > now));
-        self.used.len() < self.slots
-            && self.always.memory + demand.memory <= self.whole.memory
-            && !(self.always.exclusive || demand.exclusive)
-            && moments.all(fits_at)
+        self.has_slot_and_memory(demand) && !demand.exclusive && moments.all(fits_at)
     }
 
     /// Returns the processors counted for a run at this time after its start.
@@ -181,24 +228,17 @@ impl Scheduler {
         };
         let mut changes = Vec::new();
         for Used { began, demand, .. } in &self.used {
-            let phases = demand.phases.iter();
-            let mut moments: Vec<Duration> = phases
-                .flat_map(|phase| [Some(phase.from), phase.until])
-                .flatten()
-                .collect();
-            moments.sort_unstable();
-            moments.dedup();
-            let (mut share, mut busy) = (0.0, 0);
-            let (logs, reads) = (demand.log != LogUse::Unused, demand.log == LogUse::Reads);
-            for after in moments {
-                let (share_then, busy_then) = (share, busy);
+            let (mut share, mut logging) = (0.0, 0);
+            let reads = demand.log == LogUse::Reads;
+            for after in demand.changes() {
+                let (share_then, logging_then) = (share, logging);
                 share = self.share(demand, after);
-                busy = i64::from(is_busy(demand, after));
-                let turns = busy - busy_then;
+                logging = i64::from(demand.is_logging(after));
+                let turns = logging - logging_then;
                 changes.push(Level {
                     from: *began + after,
                     processors: share - share_then,
-                    logging: if logs { turns } else { 0 },
+                    logging: turns,
                     reading: if reads { turns } else { 0 },
                 });
             }
@@ -253,221 +293,5 @@ impl Scheduler {
     pub(super) fn give_back(&mut self, key: usize) {
         self.used.retain(|used| used.key != key);
         self.level();
-    }
-}
-
-fn is_busy(demand: &Demand, after: Duration) -> bool {
-    demand.phases.iter().any(|phase| phase.is_on(after))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::names::ActorName;
-    use crate::suite::demand::BusyPhase;
-
-    /// A machine of whose processors runs may use 1.4.
-    const MACHINE: MachineCapacity = MachineCapacity {
-        processors: 1.4 / FILL,
-        memory: 1000.0,
-    };
-
-    fn phase(from: u64, until: Option<u64>, processors: f64) -> BusyPhase {
-        BusyPhase {
-            of: None,
-            from: Duration::from_secs(from),
-            until: until.map(Duration::from_secs),
-            processors,
-        }
-    }
-
-    fn of(phases: Vec<BusyPhase>) -> Demand {
-        Demand {
-            idle: 0.0,
-            phases,
-            memory: 0.0,
-            log: LogUse::Unused,
-            exclusive: false,
-            quiet: false,
-        }
-    }
-
-    fn share(processors: f64) -> Demand {
-        of(vec![phase(0, None, processors)])
-    }
-
-    fn logs(log: LogUse, phases: Vec<BusyPhase>) -> Demand {
-        Demand { log, ..of(phases) }
-    }
-
-    /// Returns how many of the demands are accepted at the same time.
-    fn taken(scheduler: &mut Scheduler, needs: &[Demand], now: Instant) -> usize {
-        let taken = needs.iter().enumerate();
-        taken
-            .filter(|(key, demand)| scheduler.take(*key, demand, now))
-            .count()
-    }
-
-    #[test]
-    fn only_small_runs_fit_beside_one_that_fills_the_machine() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        assert!(scheduler.take(0, &share(8.0), now));
-        assert!(scheduler.take(1, &share(0.1), now));
-        assert!(!scheduler.take(2, &share(8.0), now));
-        scheduler.give_back(0);
-        assert!(scheduler.take(2, &share(8.0), now));
-    }
-
-    #[test]
-    fn one_run_counts_for_at_most_half_of_the_share() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let much = of(vec![phase(0, None, 1.0); 3]);
-        assert_eq!(taken(&mut scheduler, &vec![much; 3], now), 2);
-    }
-
-    #[test]
-    fn small_runs_fit_until_the_share_is_full() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        assert_eq!(taken(&mut scheduler, &vec![share(0.125); 100], now), 11);
-    }
-
-    #[test]
-    fn the_cost_of_a_waiting_run_counts_too() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let waits = Demand {
-            idle: 0.125,
-            ..of(Vec::new())
-        };
-        assert_eq!(taken(&mut scheduler, &vec![waits; 100], now), 11);
-    }
-
-    #[test]
-    fn runs_fit_until_the_memory_is_full() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let needs = Demand {
-            memory: 300.0,
-            ..share(0.0)
-        };
-        assert_eq!(taken(&mut scheduler, &vec![needs; 100], now), 2);
-    }
-
-    #[test]
-    fn slots_limit_the_number_of_runs_at_once() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, Some(1)), Instant::now());
-        assert!(scheduler.take(0, &share(0.1), now));
-        assert!(!scheduler.take(1, &share(0.1), now));
-    }
-
-    #[test]
-    fn a_load_that_has_ended_makes_room_while_its_run_waits() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let begins = of(vec![phase(0, Some(5), 0.6)]);
-        assert_eq!(taken(&mut scheduler, &vec![begins.clone(); 3], now), 2);
-        let change = scheduler.next_change(now).unwrap();
-        assert_eq!(change, now + Duration::from_secs(5));
-        assert!(scheduler.take(2, &begins, change));
-    }
-
-    #[test]
-    fn a_future_load_keeps_its_room() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        assert!(scheduler.take(0, &of(vec![phase(10, None, 0.7)]), now));
-        assert!(scheduler.take(1, &of(vec![phase(0, Some(10), 0.7)]), now));
-        assert!(scheduler.take(2, &of(vec![phase(0, Some(11), 0.7)]), now));
-        assert!(!scheduler.take(3, &of(vec![phase(0, Some(11), 0.7)]), now));
-    }
-
-    #[test]
-    fn the_log_is_not_read_while_others_fill_it() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let phases = vec![phase(0, Some(5), 0.1), phase(60, Some(65), 0.1)];
-        let fills = logs(LogUse::Fills, phases.clone());
-        let reads = logs(LogUse::Reads, phases);
-        assert_eq!(taken(&mut scheduler, &[fills.clone(), fills], now), 2);
-        assert!(!scheduler.take(2, &reads, now));
-        let after = now + Duration::from_secs(5);
-        assert!(scheduler.take(2, &reads, after));
-        assert!(
-            !scheduler.take(3, &reads, after),
-            "another reader fills it too"
-        );
-        assert!(scheduler.take(4, &share(0.1), after));
-    }
-
-    #[test]
-    fn a_load_that_ends_early_makes_room() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let load = PhaseOf::Actor(ActorName::from("load"));
-        let begins = of(vec![BusyPhase {
-            of: Some(load.clone()),
-            ..phase(0, Some(60), 0.7)
-        }]);
-        assert_eq!(taken(&mut scheduler, &vec![begins.clone(); 3], now), 2);
-        let later = now + Duration::from_secs(2);
-        assert!(!scheduler.end(0, |part| *part == PhaseOf::Building, later));
-        assert!(!scheduler.take(2, &begins, later));
-        assert!(scheduler.end(0, |part| *part == load, later));
-        assert!(
-            !scheduler.end(0, |part| *part == load, later),
-            "nothing changed"
-        );
-        assert!(scheduler.take(2, &begins, later));
-    }
-
-    #[test]
-    fn a_lab_that_takes_long_to_build_keeps_its_room_until_it_is_built() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let fills = of(vec![BusyPhase {
-            of: Some(PhaseOf::Building),
-            ..phase(0, Some(1), 0.7)
-        }]);
-        assert_eq!(taken(&mut scheduler, &vec![fills.clone(); 3], now), 2);
-        for seconds in 1..5 {
-            let later = now + Duration::from_secs(seconds);
-            scheduler.prolong(later);
-            assert!(!scheduler.take(2, &fills, later));
-            assert!(
-                scheduler
-                    .next_change(later)
-                    .is_some_and(|next| next > later)
-            );
-        }
-        let later = now + Duration::from_secs(5);
-        assert!(scheduler.end(0, |part| *part == PhaseOf::Building, later));
-        scheduler.prolong(later + Duration::from_secs(1));
-        assert!(scheduler.take(2, &fills, later + Duration::from_secs(1)));
-        assert!(!scheduler.take(3, &fills, later + Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn beside_a_quiet_run_others_take_only_a_part_of_the_machine() {
-        let quiet = Demand {
-            quiet: true,
-            ..share(0.1)
-        };
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        // Of 1.4 processors, 1.19 are used beside it, and at most 0.7 by one.
-        assert!(scheduler.take(0, &quiet, now));
-        assert!(scheduler.take(1, &share(0.65), now));
-        assert!(!scheduler.take(2, &share(0.5), now));
-        assert!(scheduler.take(2, &share(0.4), now));
-        assert!(!scheduler.take(3, &share(0.1), now));
-        scheduler.give_back(0);
-        assert!(scheduler.take(3, &share(0.2), now));
-        assert!(!scheduler.take(4, &quiet, now), "the others take too much");
-        assert!(scheduler.take(5, &share(0.05), now));
-        scheduler.leave_room(true);
-        assert!(!scheduler.take(6, &share(0.05), now));
-    }
-
-    #[test]
-    fn an_exclusive_run_runs_alone() {
-        let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
-        let alone = share(0.1).alone();
-        assert!(scheduler.take(0, &share(0.1), now));
-        assert!(!scheduler.take(1, &alone, now));
-        scheduler.give_back(0);
-        assert!(scheduler.take(1, &alone, now));
-        assert!(!scheduler.take(2, &share(0.1), now));
     }
 }

@@ -132,6 +132,7 @@ fn advice_that_ran() -> Advice {
         lines: vec![0],
         fixed: Vec::new(),
         conditions: vec!["net.ipv4.tcp_timestamps=1".to_owned()],
+        beside: vec![1],
         condition: "at 100 connections/s".to_owned(),
         load: None,
         trade: None,

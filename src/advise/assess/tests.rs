@@ -396,23 +396,20 @@ fn modes_of_the_file_and_of_the_reference_are_conditions() {
             .find(|condition| condition.key == key)
     };
     let cookies = "net.ipv4.tcp_syncookies";
-    let condition = |value: &str, unlike_labs| {
+    let condition = |value: &str, unlike_labs, line| {
         Some(Condition {
             key: cookies.to_owned(),
             value: value.to_owned(),
             unlike_labs,
+            line,
         })
     };
-    assert_eq!(of("", cookies), condition("1", false), "the reference's");
-    assert_eq!(
-        of("net.ipv4.tcp_syncookies = 0", cookies),
-        condition("0", true)
-    );
-    assert_eq!(
-        of("net.ipv4.tcp_syncookies = 1", cookies),
-        condition("1", false),
-        "already so"
-    );
+    let of_reference = condition("1", false, None);
+    assert_eq!(of("", cookies), of_reference);
+    let of_file = "net.ipv4.tcp_sack = 0\nnet.ipv4.tcp_syncookies = 0";
+    assert_eq!(of(of_file, cookies), condition("0", true, Some(1)));
+    let already_so = condition("1", false, Some(0));
+    assert_eq!(of("net.ipv4.tcp_syncookies = 1", cookies), already_so);
     // The lab has another value on purpose, and nobody has chosen the kernel's own.
     assert!(!of("", "net.ipv4.tcp_rfc1337").unwrap().unlike_labs);
     for not_a_mode in [

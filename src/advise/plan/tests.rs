@@ -124,6 +124,7 @@ variants: { small: {}, cookies: {} }
         key: key.to_owned(),
         value: value.to_owned(),
         unlike_labs,
+        line: None,
     };
     let conditions = [
         condition("net.ipv4.tcp_syncookies", "1", false),
@@ -163,26 +164,35 @@ variants: { small: {}, cookies: {} }
 
 /// A reader must see under which modes a result holds, whoever chose them.
 #[test]
-fn modes_that_the_scenario_sets_are_part_of_the_condition() {
+fn modes_that_the_scenario_sets_or_labs_lack_are_part_of_the_condition() {
     let text = "
 exercises: { small: [net.ipv4.tcp_max_syn_backlog] }
 nodes: { server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
 variants: { small: {} }
 ";
     let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
-    let condition = |key: &str, value: &str| Condition {
+    let condition = |key: &str, value: &str, unlike_labs, line| Condition {
         key: key.to_owned(),
         value: value.to_owned(),
-        unlike_labs: false,
+        unlike_labs,
+        line,
     };
     let conditions = [
-        condition("net.ipv4.tcp_syncookies", "0"),
-        condition("net.ipv4.tcp_sack", "1"),
+        condition("net.ipv4.tcp_syncookies", "0", false, None),
+        condition("net.ipv4.tcp_sack", "1", false, None),
+        condition("net.ipv4.tcp_congestion_control", "bbr", true, None),
+        condition("net.ipv4.icmp_echo_ignore_all", "1", true, Some(7)),
+        condition("net.ipv4.tcp_timestamps", "1", false, Some(8)),
     ];
     let lines = assigned(&[("net.ipv4.tcp_max_syn_backlog", "8192")]);
     let plan = plan(&lines, &conditions, &[scenario], &none());
     let held = plan[0].conditions.iter().map(ToString::to_string);
-    assert_eq!(Vec::from_iter(held), ["net.ipv4.tcp_syncookies=0"]);
+    let named = [
+        "net.ipv4.tcp_syncookies=0",
+        "net.ipv4.tcp_congestion_control=bbr",
+    ];
+    assert_eq!(Vec::from_iter(held), named);
+    assert_eq!(plan[0].beside, [7]);
 }
 
 /// The kernel of a virtual machine loads the module only for a lab that tracks.
@@ -217,6 +227,7 @@ fn modes_of_connection_tracking_do_not_hold_in_labs_that_do_not_track() {
         key: "net.netfilter.nf_conntrack_tcp_loose".to_owned(),
         value: "0".to_owned(),
         unlike_labs: true,
+        line: None,
     };
     let lines = assigned(&[("net.core.somaxconn", "5")]);
     let settings = |text: &str| {

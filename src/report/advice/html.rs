@@ -81,9 +81,9 @@ fn body(advice: &Advice) -> Markup {
                     @let word = each.answer().as_str();
                     tr {
                         td class={ "word " (class(word, word.contains("hurts"))) } { (word) }
-                        td class="faint" { (words::lines(each, advice)) }
+                        td class="faint" { (words::lines(&each.lines, advice)) }
                         td { "together" }
-                        td { p { (words::experiment(each)) } (records(each)) }
+                        td { p { (words::experiment(each, advice)) } (records(each)) }
                     }
                 }
             }

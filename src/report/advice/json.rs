@@ -111,8 +111,10 @@ struct ExperimentReport {
     fixed: Vec<String>,
     /// The load and the path in which the answer holds.
     condition: String,
-    /// Modes that the scenario sets, with the values that held on both sides.
+    /// Modes that the scenario sets or labs do not have, with the values that held on both sides.
     conditions: Vec<String>,
+    /// Positions of other lines that held on both sides, among `lines`, from 0.
+    beside: Vec<usize>,
     /// The load and the path of the runs, if `condition` does not begin with them.
     load: Option<String>,
     emulated: bool,
@@ -248,6 +250,7 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         fixed: experiment.fixed.clone(),
         condition: experiment.condition(),
         conditions: experiment.conditions.clone(),
+        beside: experiment.beside.clone(),
         load: experiment.load.clone(),
         emulated: experiment.emulated,
         cached: experiment.cached,

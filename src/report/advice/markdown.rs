@@ -45,8 +45,8 @@ pub fn render(advice: &Advice) -> String {
             text,
             "| **{}** | {} | together | {}{} |",
             each.answer().as_str(),
-            cell(&words::lines(each, advice)),
-            cell(&words::experiment(each)),
+            cell(&words::lines(&each.lines, advice)),
+            cell(&words::experiment(each, advice)),
             links.unwrap_or_default()
         );
     }

@@ -48,8 +48,12 @@ pub fn render(advice: &Advice, style: Style) -> String {
             outcome(Ruling::Did(answer)),
             &format!("{:<17}", answer.as_str()),
         );
-        let _ = writeln!(text, "{word} lines {} together", words::lines(each, advice));
-        paragraph(&mut text, &words::experiment(each), style);
+        let _ = writeln!(
+            text,
+            "{word} lines {} together",
+            words::lines(&each.lines, advice)
+        );
+        paragraph(&mut text, &words::experiment(each, advice), style);
         if let Some(folder) = words::records(each) {
             let _ = writeln!(
                 text,

@@ -39,7 +39,7 @@ pub(super) fn sentences(line: &LineAdvice, advice: &Advice) -> Vec<String> {
     };
     said.extend(line.trade().map(trade));
     for each in &line.experiments {
-        said.push(experiment(each));
+        said.push(experiment(each, advice));
         said.extend(each.curve.as_ref().map(curve));
     }
     said.extend(not_run(&line.not_run));
@@ -302,7 +302,7 @@ fn values(key: &KeyFacts) -> String {
 
 /// Returns the result of an experiment, as in `exhaustion.yaml (default): load.established 1000 -> 1800
 /// (+80 %)`.
-pub(super) fn experiment(experiment: &Experiment) -> String {
+pub(super) fn experiment(experiment: &Experiment, advice: &Advice) -> String {
     let variant = experiment
         .variant
         .as_ref()
@@ -318,8 +318,13 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     } else {
         ""
     };
+    let beside = match (&experiment.beside[..], lines(&experiment.beside, advice)) {
+        ([], _) => String::new(),
+        ([_], line) => format!(", with line {line} on both sides"),
+        (_, lines) => format!(", with lines {lines} on both sides"),
+    };
     format!(
-        "{}{variant}{}{before}, {}: {}{fixed}",
+        "{}{variant}{}{before}, {}{beside}: {}{fixed}",
         experiment.scenario,
         if experiment.emulated {
             " (emulated)"
@@ -354,10 +359,9 @@ pub(super) fn records(experiment: &Experiment) -> Option<String> {
     Some(folder.display().to_string())
 }
 
-/// Returns the line numbers of an experiment, as in `2, 4-17`.
-pub(super) fn lines(experiment: &Experiment, advice: &Advice) -> String {
-    let entries = experiment
-        .lines
+/// Returns the numbers of the lines at these positions, as in `2, 4-17`.
+pub(super) fn lines(positions: &[usize], advice: &Advice) -> String {
+    let entries = positions
         .iter()
         .filter_map(|index| advice.lines.get(*index));
     let mut spans: Vec<(&LinePlace, &LinePlace)> = Vec::new();

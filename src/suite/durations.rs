@@ -1,0 +1,141 @@
+//! Estimates how long the parts of a run take: its clients, its programs, its steps.
+
+use std::time::Duration;
+
+use super::path::{BYTE_RATE, DAY, WRITE_COST, along_links, longest_round_trip, seconds};
+use crate::scenario::RunSpec;
+use crate::scenario::expr::{Claim, CompareOp, Expr};
+use crate::scenario::topology::Impairment;
+use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load, StepAction};
+
+/// The duration of the start of a run or of a program.
+pub(super) const SET_UP: Duration = Duration::from_millis(500);
+
+/// The assumed duration of transfers and programs, which end by themselves.
+const GUESS: Duration = Duration::from_secs(5);
+
+/// Requests per second of each worker in a closed loop on a busy machine. An idle machine reaches about 10,000.
+const LOOP_RATE: f64 = 3000.0;
+
+/// Returns the expected duration of a run: its load, programs, steps and windows.
+pub(crate) fn expected(spec: &RunSpec) -> Duration {
+    let round_trip = longest_round_trip(spec);
+    let clients = spec
+        .workload
+        .clients
+        .iter()
+        .map(|client| client.start + busy(spec, client).saturating_add(round_trip));
+    let command = |command: &CommandSpec| command.start + program(command);
+    let commands = spec.workload.commands.iter().map(command);
+    let steps = spec.workload.steps.iter().map(|step| step.at);
+    let parts = clients.chain(commands).chain(steps);
+    parts
+        .fold(spec.watch_until, Duration::max)
+        .min(spec.timeout)
+}
+
+/// Returns the time for which a program is busy.
+pub(super) fn program(command: &CommandSpec) -> Duration {
+    // A server is busy while it starts; its work after that is part of the clients' load.
+    let serves = command.background || command.ready.is_some();
+    command.timeout.min(if serves { SET_UP } else { GUESS })
+}
+
+/// Returns the time that a client's load is expected to take.
+pub(super) fn busy(spec: &RunSpec, client: &ClientSpec) -> Duration {
+    let hold = client.load.hold_for().unwrap_or_default();
+    let known = paced(client).or_else(|| along_links(spec, client));
+    let patience = gives_up_after(spec, client);
+    let guess = patience.map_or(GUESS, |_| Duration::ZERO);
+    known
+        .unwrap_or(guess)
+        .saturating_add(hold)
+        .saturating_add(patience.unwrap_or_default())
+}
+
+/// Returns the time after which a client gives up an attempt, if the scenario is about attempts that are given up.
+fn gives_up_after(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    let of_client =
+        |series: &str| series.strip_prefix(client.name.as_str()) == Some(".errors.ETIMEDOUT");
+    // A query fails because no answer comes.
+    let is_query = matches!(client.load, Load::Queries(_));
+    let of_query =
+        |series: &str| is_query && series.strip_prefix(client.name.as_str()) == Some(".failed");
+    let names_it = |claim: &Claim| {
+        let metrics = claim.metrics();
+        let mut series = metrics.iter().map(|metric| metric.series.as_str());
+        series.any(|series| of_client(series) || of_query(series))
+    };
+    let mut claims = spec.expect.iter().map(|each| &each.claim);
+    claims.find(|claim| names_it(claim) && !is_none(claim))?;
+    client.load.timeout()
+}
+
+/// Returns true for a claim that nothing has happened: `.. == 0`.
+fn is_none(claim: &Claim) -> bool {
+    let is_zero = |right: &Expr| matches!(right, Expr::Number { value, .. } if *value == 0.0);
+    matches!(claim, Claim::Compare { op: CompareOp::Equal, right, .. } if is_zero(right))
+}
+
+/// Returns the time for which a client keeps processors busy, if that is known beforehand.
+pub(super) fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    let mut links = spec.topology.links.iter().map(|link| &link.impairment);
+    match &client.load {
+        // If an unlimited transfer takes longer, it waits for an answer that does not come.
+        Load::Bulk {
+            bytes,
+            streams,
+            write,
+            ..
+        } if links.all(|link| *link == Impairment::default()) => {
+            let bytes = bytes.0 as f64;
+            let stream = bytes / BYTE_RATE + bytes / write.0 as f64 * WRITE_COST;
+            let takes = seconds(f64::from(*streams) * stream);
+            Some(stopped_after(spec, client).map_or(takes, |stopped| takes.min(stopped)))
+        }
+        // If a limited transfer takes longer, something else limits it, too.
+        _ => paced(client).or_else(|| along_links(spec, client)),
+    }
+}
+
+/// Returns the time until a step first holds up or ends what a client does.
+fn stopped_after(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    let stops = spec
+        .workload
+        .steps
+        .iter()
+        .filter(|step| match &step.action {
+            StepAction::LinkImpair { impairment, .. } => impairment.loss.is_some(),
+            StepAction::LinkState { up, .. } => !up,
+            StepAction::Stop { .. } | StepAction::Vanish { .. } => true,
+            _ => false,
+        });
+    let after = stops.filter_map(|step| step.at.checked_sub(client.start));
+    after.min()
+}
+
+/// Returns the time that a client's attempts take to start, if that is known beforehand.
+fn paced(client: &ClientSpec) -> Option<Duration> {
+    match &client.load {
+        Load::Loop {
+            concurrency,
+            requests,
+            think,
+            ..
+        } => Some(seconds(
+            *requests as f64 / f64::from(*concurrency) * (1.0 / LOOP_RATE + think.as_secs_f64()),
+        )),
+        Load::Exchange { steps, .. } => {
+            let pauses = steps.iter().map(|step| match step {
+                ExchangeStep::Pause(time) => *time,
+                ExchangeStep::Send(_) | ExchangeStep::Reply { .. } => Duration::ZERO,
+            });
+            Some(
+                pauses
+                    .fold(Duration::ZERO, Duration::saturating_add)
+                    .min(DAY),
+            )
+        }
+        load => load.schedule().map(|schedule| schedule.duration().min(DAY)),
+    }
+}
