@@ -53,16 +53,17 @@ fn of_client(client: &ClientSpec) -> String {
     match load.starts() {
         Starts::Paced(schedule) => {
             let rate = grouped(schedule.peak_rate().as_per_second(), 1);
+            let (one, many) = match load {
+                Load::Queries(_) => ("query", "queries"),
+                Load::Requests { .. } => ("request", "requests"),
+                _ => ("connection", "connections"),
+            };
             if is_flood {
                 format!("under a flood of {rate} SYNs/s")
             } else if schedule.from < schedule.to {
-                format!("up to {rate} connections/s")
+                format!("up to {rate} {many}/s")
             } else {
-                let noun = if rate == "1" {
-                    "connection"
-                } else {
-                    "connections"
-                };
+                let noun = if rate == "1" { one } else { many };
                 format!("at {rate} {noun}/s")
             }
         }
@@ -183,6 +184,17 @@ mod tests {
             described(&client("connect: { rate: 2500/s, for: 2s }"), ""),
             "at 2,500 connections/s"
         );
+        assert_eq!(
+            described(
+                &client("requests: { rate: 20/s, for: 2s, pool: { size: 1 } }"),
+                ""
+            ),
+            "at 20 requests/s"
+        );
+        let to_dns = "servers: { dns: { node: server, port: 53, protocol: udp } }\n\
+                      clients: { q: { node: client, to: dns, queries: { rate: 1/s, for: 2s } } }\n";
+        let nodes = "nodes: { client: {}, server: {} }\nlinks: [ { between: [client, server] } ]\n";
+        assert_eq!(in_words(&format!("{nodes}{to_dns}")), "at 1 query/s");
         assert_eq!(
             described(
                 &client("bulk: { bytes: 4MiB }"),
