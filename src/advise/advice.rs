@@ -77,7 +77,7 @@ pub struct Experiment {
     pub variant: Option<String>,
     /// Positions of the lines whose effect it shows.
     pub lines: Vec<usize>,
-    /// Keys that the scenario sets itself; the values of the lines were not used.
+    /// Keys for which the scenario needs other values; the values of the lines were not used.
     pub fixed: Vec<String>,
     /// Modes that the scenario sets or labs do not have, with the values that held on both sides, as in
     /// `net.ipv4.tcp_syncookies=1`.

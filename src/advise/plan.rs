@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::conditions::Condition;
 use super::tried_value::tried;
 use crate::compare::{Question, SetOption};
-use crate::scenario::topology::NodeSpec;
+use crate::scenario::topology::{IpVersion, NodeSpec};
 use crate::scenario::{Exercise, RunSpec, Scenario, TriedValues};
 use crate::sysctls::{self, SettingScope};
 
@@ -106,7 +106,7 @@ pub struct PlannedComparison {
     pub scenario: usize,
     /// The variant and the settings of both sides.
     pub question: Question,
-    /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
+    /// Keys of other lines for which the scenario needs other values; the values of the lines are not used.
     pub fixed: Vec<String>,
     /// Modes with the user's values, which hold on both sides: those that the scenario sets, and those that the
     /// reference has and labs do not.
@@ -211,7 +211,10 @@ pub fn plan(
             let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) = assigned
                 .iter()
                 .filter(|each| keys.contains(each) || place.has(&each.key))
-                .partition(|each| !keys.contains(each) && place.sets(&each.key));
+                .partition(|each| {
+                    let key = &each.key;
+                    !keys.contains(each) && (place.sets(key) || place.cannot_do_with(key))
+                });
             let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
             if lines.len() > 1 {
                 let fixed = fixed.iter().map(|each| each.key.clone()).collect();
@@ -414,6 +417,13 @@ impl Variant<'_> {
         let mut nodes = self.runs().flat_map(|run| run.topology.nodes.values());
         let of_tracking = ["net.netfilter.nf_conntrack", "net.nf_conntrack"];
         !of_tracking.iter().any(|start| key.starts_with(start)) || nodes.any(NodeSpec::tracks)
+    }
+
+    /// Returns true for a key that switches IPv6 off in a lab with addresses of IPv6. Which value the line has does not
+    /// matter: IPv6 is on there by default.
+    fn cannot_do_with(&self, key: &str) -> bool {
+        let has_ipv6 = self.runs().any(|run| run.topology.ip == IpVersion::V6);
+        has_ipv6 && key.starts_with("net.ipv6.conf.") && key.ends_with(".disable_ipv6")
     }
 
     fn sets(&self, key: &str) -> bool {

@@ -309,12 +309,15 @@ fn one_run(side: &Side, round: usize, sides: &[&Side]) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Returns the run of a side. If times matter on one of the sides, it runs alone, or over a long path while processors
-/// are left free.
+/// Returns the run of a side. If times matter on one of the sides, it runs alone, or over a long or slow path while
+/// processors are left free.
 pub(crate) fn undisturbed(side: &Side, sides: &[&Side]) -> RunSpec {
     let mut spec = side.spec.clone();
     if sides.iter().any(|side| times_matter(side)) {
-        match sides.iter().all(|side| suite::is_far_apart(&side.spec)) {
+        match sides
+            .iter()
+            .all(|side| suite::is_paced_by_links(&side.spec))
+        {
             true => spec.quiet = true,
             false => spec.exclusive = true,
         }

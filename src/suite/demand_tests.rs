@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::demand::{Demand, LogUse, load_time};
 use super::durations::expected;
+use super::path::is_paced_by_links;
 
 /// Returns the processor time of all phases of a run that lasts ten seconds.
 fn busy_for(more: &str) -> f64 {
@@ -115,5 +116,51 @@ fn a_delay_that_a_step_sets_prolongs_a_run() {
     assert_eq!(
         takes("10s") - takes("1ms"),
         Duration::from_millis(2 * 9_999)
+    );
+}
+
+#[test]
+fn a_long_round_trip_or_a_slow_link_paces_a_run() {
+    let paced = |link: &str| {
+        let text = format!("nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b]{link} }}]\n");
+        let scenario = crate::scenario::parse("path", &text, &BTreeMap::new()).unwrap();
+        is_paced_by_links(&scenario.runs[0])
+    };
+    assert!(paced(", delay: 25ms") && paced(", delay: 1ms, rate: 20Mbit/s"));
+    assert!(!paced("") && !paced(", delay: 20ms, rate: 100Mbit/s"));
+}
+
+/// An attempt that is given up takes its timeout, and a step that stops the server ends a transfer.
+#[test]
+fn attempts_that_are_given_up_prolong_a_run_and_steps_shorten_a_transfer() {
+    let scenario = |more: &str| {
+        let text = format!(
+            "nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b] }}]\n\
+             servers: {{ web: {{ node: b, port: 80 }} }}\n{more}\n"
+        );
+        crate::scenario::parse("given-up", &text, &BTreeMap::new()).unwrap()
+    };
+    let connects = |claim: &str| {
+        let load = "it: { node: a, to: web, connect: { rate: 10/s, count: 5, timeout: 30s } }";
+        expected(&scenario(&format!("clients: {{ {load} }}\nexpect: [ {claim} ]")).runs[0])
+    };
+    let [none, some] =
+        ["== 0", "== 5"].map(|claim| connects(&format!("it.errors.ETIMEDOUT {claim}")));
+    assert_eq!(some - none, Duration::from_secs(30));
+
+    let transfer = "clients: { it: { node: a, to: web, bulk: { bytes: 800MiB, timeout: 60s } } }";
+    let stop = "steps: [ { at: 200ms, stop: { actor: web, how: vanish } } ]";
+    let work = |more: &str| {
+        let phases = Demand::of(&scenario(&format!("{transfer}\n{more}")).runs[0]).phases;
+        let all = phases
+            .iter()
+            .map(|phase| phase.processors * phase.length(Duration::from_secs(60)).as_secs_f64());
+        all.sum::<f64>()
+    };
+    assert!(
+        work(stop) < 1.0 && work("") > 5.0,
+        "{} and {}",
+        work(stop),
+        work("")
     );
 }

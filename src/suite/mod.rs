@@ -57,7 +57,7 @@ pub use hold::Hold;
 pub(crate) use inquiry::{InquiryError, inquire};
 pub(crate) use outlook::outlook;
 pub use pace::{Pace, PaceSetting};
-pub(crate) use path::is_far_apart;
+pub(crate) use path::is_paced_by_links;
 pub use recording::Records;
 pub use result::{
     CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,

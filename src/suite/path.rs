@@ -22,11 +22,15 @@ const INITIAL_WINDOW: f64 = 14_600.0;
 /// Round trips from which the links of a run, and not the processors, decide how long something takes. The kernel
 /// switches between threads after 3 ms (`base_slice_ns`).
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(50);
+/// The rate up to which a link decides that, bits per second: a full packet takes 0.6 ms.
+const SLOW_LINK: f64 = 20e6;
 
-/// Returns true if the delay of its links decides how long the load of a run takes. Runs beside it do not matter then
-/// as long as there is a free processor.
-pub(crate) fn is_far_apart(spec: &RunSpec) -> bool {
-    round_trip(spec) >= LONG_ROUND_TRIP
+/// Returns true if its links decide how long the load of a run takes: their delay, or the time that they take for a
+/// packet. Runs beside it do not matter then as long as there is a free processor.
+pub(crate) fn is_paced_by_links(spec: &RunSpec) -> bool {
+    let links = spec.topology.links.iter().map(|link| &link.impairment);
+    let mut rates = links.filter_map(|link| link.rate);
+    round_trip(spec) >= LONG_ROUND_TRIP || rates.any(|rate| rate.as_per_second() <= SLOW_LINK)
 }
 
 /// Returns true if a link with delay or loss limits what goes over it.

@@ -275,3 +275,31 @@ fn a_key_that_no_scenario_shows_is_not_run() {
     let problems = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap_err();
     assert!(problems.render(false).contains("`nope` is not a variant"));
 }
+
+/// Without IPv6, a lab that uses it cannot be built, and the rest of the file would have no answer.
+#[test]
+fn lines_that_switch_ipv6_off_are_left_out_of_labs_that_use_it() {
+    let text = "\
+ip: 6
+exercises: [net.ipv4.tcp_tw_reuse]
+nodes: { a: {}, b: {} }
+links: [ { between: [a, b] } ]
+";
+    let parse = |text: &str| crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+    let off = "net.ipv6.conf.all.disable_ipv6";
+    let lines = assigned(&[
+        ("net.ipv4.tcp_tw_reuse", "1"),
+        ("net.core.somaxconn", "5"),
+        (off, "1"),
+    ]);
+    let fixed = |text: &str| {
+        let plan = plan(&lines, &[], &[parse(text)], &none());
+        let whole = plan.into_iter().find(|each| each.keys.len() > 1);
+        whole.map(|each| each.fixed)
+    };
+    assert_eq!(fixed(text), Some(vec![off.to_owned()]));
+    assert_eq!(fixed(&text.replace("ip: 6\n", "")), Some(Vec::new()));
+    // A scenario about the key itself takes the value of the line.
+    let about_it = text.replace("tcp_tw_reuse]", &format!("tcp_tw_reuse, {off}]"));
+    assert_eq!(fixed(&about_it), Some(Vec::new()));
+}

@@ -311,7 +311,10 @@ pub(super) fn experiment(experiment: &Experiment, advice: &Advice) -> String {
     let fixed = if experiment.fixed.is_empty() {
         String::new()
     } else {
-        format!("; the scenario sets {} itself", experiment.fixed.join(", "))
+        format!(
+            "; not with {}, for which the scenario needs other values",
+            experiment.fixed.join(", ")
+        )
     };
     let before = if experiment.cached {
         " (measured before)"
