@@ -238,12 +238,11 @@ impl Demand {
     /// Returns true if messages of the run count towards the kernel's limit at this time after its start: while it is
     /// busy, and for some time after.
     pub(super) fn is_logging(&self, after: Duration) -> bool {
-        let counts = |phase: &BusyPhase| BusyPhase {
-            until: phase.until.map(|until| until + LOG_LIMIT),
-            ..phase.clone()
+        let counts = |phase: &BusyPhase| {
+            let until = phase.until.map(|until| until + LOG_LIMIT);
+            phase.from <= after && until.is_none_or(|until| after < until)
         };
-        let mut phases = self.phases.iter();
-        self.log != LogUse::Unused && phases.any(|phase| counts(phase).is_on(after))
+        self.log != LogUse::Unused && self.phases.iter().any(counts)
     }
 
     /// Returns the times after the start of the run at which its use changes, in order.

@@ -24,7 +24,7 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
         .workload
         .clients
         .iter()
-        .map(|client| client.start + busy(spec, client).saturating_add(round_trip));
+        .map(|client| client.start + lasts(spec, client).saturating_add(round_trip));
     let command = |command: &CommandSpec| command.start + program(command);
     let commands = spec.workload.commands.iter().map(command);
     let steps = spec.workload.steps.iter().map(|step| step.at);
@@ -41,30 +41,43 @@ pub(super) fn program(command: &CommandSpec) -> Duration {
     command.timeout.min(if serves { SET_UP } else { GUESS })
 }
 
+/// Returns the time until a client's last attempt is expected to end.
+fn lasts(spec: &RunSpec, client: &ClientSpec) -> Duration {
+    let Some(patience) = gives_up_after(spec, client) else {
+        return busy(spec, client);
+    };
+    let hold = client.load.hold_for().unwrap_or_default();
+    known(spec, client)
+        .unwrap_or_default()
+        .saturating_add(hold)
+        .saturating_add(patience)
+}
+
 /// Returns the time that a client's load is expected to take.
 pub(super) fn busy(spec: &RunSpec, client: &ClientSpec) -> Duration {
     let hold = client.load.hold_for().unwrap_or_default();
-    let known = paced(client).or_else(|| along_links(spec, client));
-    let patience = gives_up_after(spec, client);
-    let guess = patience.map_or(GUESS, |_| Duration::ZERO);
-    known
-        .unwrap_or(guess)
-        .saturating_add(hold)
-        .saturating_add(patience.unwrap_or_default())
+    known(spec, client).unwrap_or(GUESS).saturating_add(hold)
+}
+
+/// Returns the time that follows from a client's rate, or from its path.
+fn known(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    paced(client).or_else(|| along_links(spec, client))
 }
 
 /// Returns the time after which a client gives up an attempt, if the scenario is about attempts that are given up.
 fn gives_up_after(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
-    let of_client =
-        |series: &str| series.strip_prefix(client.name.as_str()) == Some(".errors.ETIMEDOUT");
-    // A query fails because no answer comes.
-    let is_query = matches!(client.load, Load::Queries(_));
-    let of_query =
-        |series: &str| is_query && series.strip_prefix(client.name.as_str()) == Some(".failed");
+    let ends: &[&str] = match client.load {
+        // A query fails because no answer comes.
+        Load::Queries(_) => &[".errors.ETIMEDOUT", ".failed"],
+        _ => &[".errors.ETIMEDOUT"],
+    };
+    let is_failure = |series: &str| {
+        let end = series.strip_prefix(client.name.as_str());
+        end.is_some_and(|end| ends.contains(&end))
+    };
     let names_it = |claim: &Claim| {
         let metrics = claim.metrics();
-        let mut series = metrics.iter().map(|metric| metric.series.as_str());
-        series.any(|series| of_client(series) || of_query(series))
+        (metrics.iter()).any(|metric| is_failure(metric.series.as_str()))
     };
     let mut claims = spec.expect.iter().map(|each| &each.claim);
     claims.find(|claim| names_it(claim) && !is_none(claim))?;
@@ -94,7 +107,7 @@ pub(super) fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> 
             Some(stopped_after(spec, client).map_or(takes, |stopped| takes.min(stopped)))
         }
         // If a limited transfer takes longer, something else limits it, too.
-        _ => paced(client).or_else(|| along_links(spec, client)),
+        _ => known(spec, client),
     }
 }
 
@@ -107,7 +120,9 @@ fn stopped_after(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
         .filter(|step| match &step.action {
             StepAction::LinkImpair { impairment, .. } => impairment.loss.is_some(),
             StepAction::LinkState { up, .. } => !up,
-            StepAction::Stop { .. } | StepAction::Vanish { .. } => true,
+            StepAction::Stop { .. } | StepAction::Vanish { .. } | StepAction::PowerOff { .. } => {
+                true
+            }
             _ => false,
         });
     let after = stops.filter_map(|step| step.at.checked_sub(client.start));
