@@ -101,14 +101,14 @@ pub fn assignments(lines: &[LineAdvice], owns_kernel: bool) -> Vec<Assignment> {
             let runs = can_be_set
                 && key.refusal().is_none()
                 && key.not_tried().is_none()
-                && key.reset_by.is_none()
-                && !key.ignored;
+                && key.reset_by.is_none();
             let against = key.reference.clone().filter(|_| runs && !skipped)?;
             (!same_value(&against, key.effective())).then(|| Assignment {
                 line: index,
                 key: as_of_an_interface(&key.key),
                 value: key.effective().to_owned(),
                 against,
+                ignored: key.ignored,
             })
         };
         line.facts.iter().filter_map(of_key).collect::<Vec<_>>()

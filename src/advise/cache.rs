@@ -203,6 +203,7 @@ clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s } } }
             key: "net.core.somaxconn".to_owned(),
             value: value.to_owned(),
             against: "4096".to_owned(),
+            ignored: false,
         }];
         let planned = plan(&assigned, &[], &[scenario], &Default::default());
         let source = ScenarioSource {

@@ -26,6 +26,9 @@ pub struct Assignment {
     pub value: String,
     /// The value of the other side, which is the reference's.
     pub against: String,
+    /// True if the kernel keeps the value and does nothing with it. Such a line is not tried alone, but the kernel may
+    /// refuse others without it: `ipfrag_high_thresh` must not be below `ipfrag_low_thresh`.
+    pub ignored: bool,
 }
 
 impl Assignment {
@@ -35,12 +38,13 @@ impl Assignment {
     }
 
     fn is_shown_by(&self, exercise: &Exercise) -> bool {
-        self.key == exercise.key && !self.is_beyond(exercise)
+        self.key == exercise.key && !self.ignored && !self.is_beyond(exercise)
     }
 
     /// Returns true if the scenario ends before the value has an effect, or cannot reach the limit that it sets.
     fn is_beyond(&self, exercise: &Exercise) -> bool {
-        let (Some(bound), true) = (exercise.at_most, self.key == exercise.key) else {
+        let is_of_key = self.key == exercise.key && !self.ignored;
+        let (Some(bound), true) = (exercise.at_most, is_of_key) else {
             return false;
         };
         match self.tried() {
@@ -215,7 +219,8 @@ pub fn plan(
                     let key = &each.key;
                     !keys.contains(each) && (place.sets(key) || place.cannot_do_with(key))
                 });
-            let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
+            let used = with.iter().filter(|each| !each.ignored);
+            let lines: BTreeSet<usize> = used.map(|each| each.line).collect();
             if lines.len() > 1 {
                 let fixed = fixed.iter().map(|each| each.key.clone()).collect();
                 together.push(place.together(&with, &shown, fixed));
@@ -366,13 +371,17 @@ impl Variant<'_> {
         let beside: Vec<SetOption> = beside
             .map(|each| setting(&each.key, &each.against))
             .collect();
-        let side = |value: fn(&Assignment) -> &str| {
-            let tried = with.iter().map(|each| setting(&each.key, value(each)));
-            let around = conditions.iter().chain(&beside).cloned();
-            let mut all: Vec<SetOption> = around.chain(tried).collect();
-            all.sort_by_key(ToString::to_string);
-            all
+        let around = || conditions.iter().chain(&beside).cloned();
+        let tried = |value: fn(&Assignment) -> &str| {
+            with.iter().map(move |each| setting(&each.key, value(each)))
         };
+        // Sorted, so that other comparisons can share the runs of this side.
+        let mut as_before: Vec<SetOption> = around().chain(tried(|each| &each.against)).collect();
+        as_before.sort_by_key(ToString::to_string);
+        // In the order of the file: the kernel refuses some values as long as others are as they were.
+        let mut as_in_file: Vec<SetOption> = around().collect();
+        as_in_file.sort_by_key(ToString::to_string);
+        as_in_file.extend(tried(|each| &each.value));
         let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
         let shown = self.shown.iter().map(|each| each.line);
         let shown: BTreeSet<usize> = shown.filter(|line| lines.contains(line)).collect();
@@ -390,7 +399,7 @@ impl Variant<'_> {
                     .map(|each| each.key.clone())
                     .filter(|key| is_of_kernel(key))
                     .collect(),
-                sides: vec![side(|each| &each.against), side(|each| &each.value)],
+                sides: vec![as_before, as_in_file],
             },
             fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
             conditions: (named.iter())

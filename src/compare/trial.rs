@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::comparison::{Comparison, FEWEST_RUNS};
+use super::comparison::{Comparison, Conclusion, FEWEST_RUNS};
 use super::side::Side;
 use super::usable::deserves_another_attempt;
 use crate::record::RunEnd;
@@ -97,6 +97,7 @@ pub async fn run_together(
     let interrupted = run_rounds(&mut all, rounds, options, stop.clone(), &mut emit).await;
     if !interrupted {
         run_again(&mut all, options, &stop, &mut emit).await;
+        run_as_many_again(&mut all, effort, options, &stop, &mut emit).await;
     }
     let took = began.elapsed();
     all.into_iter()
@@ -142,6 +143,40 @@ async fn run_again(
         }
         if places.is_empty() || run_places(all, &places, options, stop.clone(), &mut emit).await {
             return;
+        }
+    }
+}
+
+/// Runs as many rounds again of the comparisons that are too noisy to tell, while there is time: one run that went
+/// differently hides any difference among three, but rarely among six. Rounds that are not complete do not count.
+async fn run_as_many_again(
+    all: &mut [Vec<SideRuns>],
+    effort: TrialOptions,
+    options: &Options,
+    stop: &watch::Receiver<bool>,
+    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) {
+    let is_noisy = |tried: &[SideRuns]| {
+        let comparisons = compared(tried, effort);
+        (comparisons.iter()).any(|comparison| comparison.answer == Conclusion::TooNoisy)
+    };
+    let mut places = Vec::new();
+    for (of, tried) in all.iter().enumerate().filter(|(_, tried)| is_noisy(tried)) {
+        for round in effort.rounds..2 * effort.rounds {
+            let sides = turn(round, tried.len());
+            places.extend(sides.map(|side| RunPlace { of, side, round }));
+        }
+    }
+    if places.is_empty() {
+        return;
+    }
+    let interrupted = run_places(all, &places, options, stop.clone(), &mut emit).await;
+    for tried in all {
+        let mut sides = tried.iter();
+        if !sides.all(|side| side.is_complete(2 * effort.rounds, interrupted)) {
+            for side in tried {
+                side.runs.truncate(effort.rounds);
+            }
         }
     }
 }
@@ -224,8 +259,10 @@ fn compared(sides: &[SideRuns], effort: TrialOptions) -> Vec<Comparison> {
     let Some((first, others)) = sides.split_first() else {
         return Vec::new();
     };
+    let was_extended = effort.budget.is_none() && first.runs.len() > effort.rounds;
+    let looks = effort.looks().max(1 + usize::from(was_extended));
     let with_first = |other: &SideRuns| {
-        Comparison::with_looks(&first.runs, &other.runs, effort.threshold, effort.looks())
+        Comparison::with_looks(&first.runs, &other.runs, effort.threshold, looks)
     };
     others.iter().map(with_first).collect()
 }
@@ -257,7 +294,8 @@ impl Trial {
 }
 
 impl SideRuns {
-    /// Returns whether the side has all its runs and none was cut short. `interrupted` says that runs may have been.
+    /// Returns whether the side has at least as many runs and none was cut short. `interrupted` says that runs may have
+    /// been.
     pub fn is_complete(&self, rounds: usize, interrupted: bool) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
             Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
@@ -265,7 +303,7 @@ impl SideRuns {
             // Its worker failed or died, by itself or because of the interruption.
             Some(RunEnd::Errored(_)) | None => !interrupted,
         };
-        self.runs.len() == rounds && self.runs.iter().all(whole)
+        self.runs.len() >= rounds && self.runs.iter().all(whole)
     }
 }
 

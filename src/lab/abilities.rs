@@ -18,7 +18,7 @@ use crate::scenario::{RunId, RunSpec};
 use crate::sys::sandbox::{
     SandboxOptions, SandboxProcess, enter, in_child, is_privileged, isolate,
 };
-use crate::sys::support;
+use crate::sys::{sched, support};
 
 /// Descriptors that a process should be allowed to have: one for each port.
 const ENOUGH_DESCRIPTORS: u64 = 65_536;
@@ -87,6 +87,7 @@ pub fn probe_all() -> Vec<Ability> {
         "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",
     ));
     all.push(descriptors());
+    all.push(priority());
     all.extend(programs::SHIPPED.map(program));
     all
 }
@@ -224,6 +225,24 @@ fn descriptors() -> Ability {
             Err(error) => Availability::No {
                 reason: error.to_string(),
                 how_to_get: "see getrlimit(2)".to_owned(),
+            },
+        },
+    }
+}
+
+fn priority() -> Ability {
+    // In a thread of its own, which takes its priority along when it ends.
+    let tried = std::thread::spawn(sched::run_before_others).join();
+    Ability {
+        name: "priority over other programs".to_owned(),
+        state: match tried {
+            Ok(Ok(())) => Availability::Yes,
+            _ => Availability::Limited {
+                reason: "on a busy machine, connections start late and links deliver late, so more runs are \
+                         inconclusive"
+                    .to_owned(),
+                how_to_get: "in a container: --cap-add SYS_NICE; rootless: ulimit -r 1, or LimitRTPRIO=1"
+                    .to_owned(),
             },
         },
     }

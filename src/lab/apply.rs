@@ -49,7 +49,7 @@ pub(super) fn apply(
     for end in single_segments(plan) {
         cut_segments(&mut builds, end)?;
     }
-    for end in first_up(plan) {
+    for end in not_ready_at_once(plan) {
         wait_for_carrier(&mut builds, end)?;
     }
     for site in with_ipv6(plan) {
@@ -58,12 +58,25 @@ pub(super) fn apply(
     conclude(builds, scope.owns_kernel)
 }
 
-/// Returns the ends that come up before their peers.
-fn first_up(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
-    plan.ops.iter().filter_map(|op| match op {
-        Op::Veth { ends, .. } => Some(&ends[0]),
+/// Returns the ends that drop packets for a moment after they are up: the first end of each pair, which comes up before
+/// its peer, and every port of a bridge, which is enabled when the kernel has noticed its carrier (`br_device_event`,
+/// Linux `net/bridge/br.c`).
+fn not_ready_at_once(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
+    let bridges = plan.ops.iter().filter_map(|op| match op {
+        Op::Bridge { node, .. } => Some(node),
         _ => None,
-    })
+    });
+    let bridges: Vec<&NodeName> = bridges.collect();
+    let is_port = move |end: &&PlannedEnd| match &end.site {
+        Site::Node(node) => bridges.contains(&node),
+        _ => false,
+    };
+    let ends = plan.ops.iter().filter_map(|op| match op {
+        Op::Veth { ends, .. } => Some(ends),
+        _ => None,
+    });
+    ends.flat_map(move |[first, second]| [Some(first), Some(second).filter(&is_port)])
+        .flatten()
 }
 
 fn with_ipv6(plan: &LabPlan) -> impl Iterator<Item = &Site> {
@@ -109,7 +122,7 @@ fn cut_segments(builds: &mut CreatedNamespaces, end: &PlannedEnd) -> Result<(), 
     })
 }
 
-/// Waits for carrier at an end that came up before its peer.
+/// Waits until the kernel has noticed the carrier of an end.
 fn wait_for_carrier(builds: &mut CreatedNamespaces, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(build) = builds.get_mut(&end.site) else {
         return Ok(());

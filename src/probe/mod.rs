@@ -10,7 +10,6 @@ mod capture;
 mod conntrack;
 mod contention;
 mod counters;
-mod cpu;
 mod drop_bounds;
 mod followed_states;
 mod followed_windows;

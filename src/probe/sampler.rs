@@ -11,7 +11,6 @@ use super::activity::NodeActivity;
 use super::actors::{Destination, WatchedActor};
 use super::conntrack::ConntrackTable;
 use super::counters::Counters;
-use super::cpu::thread_time;
 use super::listed::Listed;
 use super::rules::RuleCounters;
 use super::slabs::Slabs;
@@ -21,6 +20,7 @@ use crate::names::NodeName;
 use crate::record::{Event, Offset, Recorder, RunClock};
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
+use crate::sys::sched::thread_time;
 
 /// The metrics to record of a node, and the interval.
 #[derive(Debug, Clone)]

@@ -10,7 +10,6 @@ use super::ProbeError;
 use super::activity::{NodeActivity, SELDOM};
 use super::budget::Budget;
 use super::counters::TcpLine;
-use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
 use crate::metrics::node as node_metrics;
 use crate::names::NodeName;
@@ -18,6 +17,7 @@ use crate::record::{Offset, Recorder};
 use crate::sys::procfs::{
     NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat, used_sockets,
 };
+use crate::sys::sched::thread_time;
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpStates};
 use crate::tcp::TcpState;
 

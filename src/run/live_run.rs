@@ -134,11 +134,12 @@ impl LiveRun {
             if cancel.is_cancelled() {
                 return Ok(true);
             }
+            steps.take_due(clock, (&self.lab, &mut self.traffic), &self.recorder)?;
+            // After the steps: one that takes long must not delay the next.
             let now = clock.now().as_duration();
             if let Some(limit) = self.limit.filter(|limit| now > *limit) {
                 return Err(RunError::TimedOut(limit));
             }
-            steps.take_due(clock, (&self.lab, &mut self.traffic), &self.recorder)?;
             let has_ended = self.traffic.has_ended();
             let watches = now < self.spec.watch_until;
             if has_ended && !watches && steps.all_taken() {

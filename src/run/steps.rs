@@ -1,5 +1,6 @@
 //! The steps of a scenario: actions at fixed times, such as taking a link down.
 
+use std::mem;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -8,6 +9,7 @@ use crate::lab::{ChangeError, Lab};
 use crate::record::{Event, Offset, Recorder, RunClock, TakenStep};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{StepAction, StepSpec};
+use crate::sys::sched;
 use crate::traffic::{Traffic, TrafficError};
 
 /// A step of a scenario failed.
@@ -31,16 +33,20 @@ pub(super) enum StepFailure {
     Traffic(#[from] TrafficError),
 }
 
-/// The steps of a run that have not been taken yet, in order of time.
+/// The steps of a run that have not been taken yet, in order of time. While any are left, the thread that created this
+/// runs before ordinary ones where that is permitted, so that a busy machine does not delay them.
 #[derive(Debug)]
 pub(crate) struct PendingSteps<'a> {
     left: &'a [StepSpec],
+    has_priority: bool,
 }
 
 impl<'a> PendingSteps<'a> {
     pub(crate) fn new(spec: &'a RunSpec) -> Self {
+        let left = &spec.workload.steps;
         Self {
-            left: &spec.workload.steps,
+            left,
+            has_priority: !left.is_empty() && sched::run_before_others().is_ok(),
         }
     }
 
@@ -79,7 +85,22 @@ impl<'a> PendingSteps<'a> {
             }));
             self.left = later;
         }
+        if self.all_taken() {
+            self.give_up_priority();
+        }
         Ok(())
+    }
+
+    fn give_up_priority(&mut self) {
+        if mem::take(&mut self.has_priority) {
+            let _cannot_fail = sched::run_with_others();
+        }
+    }
+}
+
+impl Drop for PendingSteps<'_> {
+    fn drop(&mut self) {
+        self.give_up_priority();
     }
 }
 

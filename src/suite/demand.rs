@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::durations::{SET_UP, busy, busy_for, expected, program};
+use super::durations::{LOG_LIMIT, SET_UP, busy, busy_for, expected, program, reads_log};
 use super::path::{WRITE_COST, along_links, is_held_up};
 use crate::backend::RunShare;
 use crate::names::ActorName;
@@ -25,17 +25,17 @@ const QUERY_COST: f64 = 175e-6;
 /// Up to this rate, connections per second, each has a wake-up of its own. (With this value, the estimates of 100 and
 /// of 1,000 per second are both near what was measured.)
 const FEW: f64 = 150.0;
-/// Processor time of a look at one node, seconds, with its share of what else a waiting run does (measured without
-/// optimisation, on a busy machine: 236 µs).
+/// Processor time of a look at one node, seconds, with its share of what else a waiting run does (measured on a busy
+/// machine: 60 to 100 µs, and 236 µs without optimisation).
 const LOOK_COST: f64 = if cfg!(debug_assertions) {
     250e-6
 } else {
-    200e-6
+    100e-6
 };
-/// Share of a processor at the start of a run, for its process and its lab. The process uses less than half of that,
-/// most of it in the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up;
-/// removing the lab takes the kernel as long.
-const SET_UP_COST: f64 = 0.1;
+/// Share of a processor at the start of a run, for its process and its lab. The process uses less than half of that
+/// (measured: 12 to 30 ms), most of it in the kernel under a lock that all namespaces share (`rtnl_lock`), so many at
+/// once hold each other up; removing the lab takes the kernel as long.
+const SET_UP_COST: f64 = 0.07;
 /// The time that filling a conntrack table keeps a processor busy (measured: 0.6 s, and 2 s without optimisation).
 const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } else { 700 });
 /// Step by which the phase of building a lab is prolonged if it takes longer than expected.
@@ -43,8 +43,8 @@ const PROLONGED: Duration = Duration::from_millis(200);
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
 /// Processors that a program keeps busy on a link with delay or loss, which limits it, and a transfer whose duration is
-/// not known (measured: 0.016 to 0.05).
-const HELD_UP: f64 = 0.05;
+/// not known (measured: 0.005 to 0.05).
+const HELD_UP: f64 = 0.04;
 /// Processors that a load generator and its server keep busy on such a link (measured: 0.16).
 const HELD_UP_GENERATOR: f64 = 0.16;
 /// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 42 ns, and 64 ns
@@ -61,13 +61,11 @@ const SMALL_PROGRAMS: [&str; 12] = [
     "cat", "echo", "false", "ip", "nft", "perl", "sh", "sleep", "ss", "sysctl", "tc", "true",
 ];
 /// Processors that such a program keeps busy while it starts.
-const SMALL_START: f64 = 0.08;
+const SMALL_START: f64 = 0.04;
 /// Processors that any other program keeps busy while it starts (measured: 0.03 to 0.15 s of processor time).
 const PROGRAM_START: f64 = 0.3;
 /// Processors that it keeps busy after that; it mostly waits.
-const PROGRAM: f64 = 0.02;
-/// The interval over which the kernel limits its messages (`net.core.message_cost`, 5 s by default).
-const LOG_LIMIT: Duration = Duration::from_secs(5);
+const PROGRAM: f64 = 0.01;
 /// Bytes of a run's processes without any connection: 12 MiB were measured with two nodes, and threads'
 /// stacks add to that.
 const RUN_MEMORY: f64 = 32.0 * 1024.0 * 1024.0;
@@ -160,9 +158,8 @@ impl Demand {
             .filter(|node| node.conntrack_room.is_some())
             .count();
         let connections: f64 = load.clients.iter().map(memory).sum();
-        let reads_log = (spec.watched.iter()).any(|series| series.as_str() == "kernel.log");
         let log = match fills {
-            _ if reads_log => LogUse::Reads,
+            _ if reads_log(spec) => LogUse::Reads,
             0 if !logs_martians(spec) => LogUse::Unused,
             _ => LogUse::Fills,
         };
@@ -309,7 +306,7 @@ fn phases(spec: &RunSpec, fills: usize) -> Vec<BusyPhase> {
         of: Some(PhaseOf::Actor(client.name.clone())),
         from: client.start,
         until: busy_for(spec, client).map(|busy| client.start + SET_UP + busy),
-        processors: processors(spec, client),
+        processors: spread(spec, client),
     });
     let commands = (spec.workload.commands.iter()).flat_map(|command| of_program(spec, command));
     set_up.chain(clients).chain(commands).collect()
@@ -393,6 +390,16 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
             think => CLOSED_LOOP.min(at_rate(f64::from(*concurrency) / think)),
         },
         Load::Bulk { .. } => transfer(spec, client),
+    }
+}
+
+/// Returns the processors that a client keeps busy in the mean over its phase. The phase allows for a late start of the
+/// run: for a burst of a millisecond, it takes half a second.
+fn spread(spec: &RunSpec, client: &ClientSpec) -> f64 {
+    let most = processors(spec, client);
+    match (&client.load, busy_for(spec, client)) {
+        (Load::Bulk { .. }, _) | (_, None) => most,
+        (_, Some(busy)) => most * busy.div_duration_f64(SET_UP + busy),
     }
 }
 

@@ -11,6 +11,9 @@ use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load, Ste
 /// The duration of the start of a run or of a program.
 pub(super) const SET_UP: Duration = Duration::from_millis(500);
 
+/// The interval over which the kernel limits its messages (`net.core.message_cost`, 5 s by default).
+pub(super) const LOG_LIMIT: Duration = Duration::from_secs(5);
+
 /// The assumed duration of transfers and programs, which end by themselves.
 const GUESS: Duration = Duration::from_secs(5);
 
@@ -32,6 +35,20 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
     parts
         .fold(spec.watch_until, Duration::max)
         .min(spec.timeout)
+        .saturating_add(waits_for_the_log(spec))
+}
+
+/// Returns the time for which a run waits until the kernel logs without limit again, in the mean: up to [`LOG_LIMIT`].
+fn waits_for_the_log(spec: &RunSpec) -> Duration {
+    match reads_log(spec) {
+        true => LOG_LIMIT / 2,
+        false => Duration::ZERO,
+    }
+}
+
+/// Returns true if the expectations of a run are about the kernel's log.
+pub(super) fn reads_log(spec: &RunSpec) -> bool {
+    (spec.watched.iter()).any(|series| series.as_str() == "kernel.log")
 }
 
 /// Returns the time for which a program is busy.

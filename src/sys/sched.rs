@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 
 /// Switches the calling thread to `SCHED_FIFO` at the lowest priority, 1 (sched(7)). It then runs before every
 /// ordinary thread, so it must block most of the time. Threads and processes that it starts are ordinary again.
@@ -29,6 +30,12 @@ pub fn run_with_others() -> nix::Result<()> {
     // SAFETY: 0 is the calling thread; the pointer refers to a local that outlives the call.
     Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) })
         .map(drop)
+}
+
+/// Returns the processor time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)).
+pub fn thread_time() -> Duration {
+    // The clock exists since Linux 2.6.12; without it, what a thread does would count as free.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Returns the sums over the current threads of this process: time running, time ready but waiting, and

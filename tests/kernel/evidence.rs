@@ -70,6 +70,19 @@ expect:
   - client.retransmissions == client.TcpRetransSegs
 ";
 
+/// The first step empties a table of some 260,000 entries, which takes long; the second is due long after that.
+const STEPS: &str = "
+name: steps
+nodes: { client: {}, nat: { conntrack: { room: 1000 }, nat: { masquerade: { toward: server } } }, server: {} }
+links: [ { between: [client, nat] }, { between: [nat, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 10/s, for: 3s, close: hold } } }
+steps:
+  - { at: 200ms, conntrack: { flush: nat } }
+  - { at: 2s, stop: load }
+expect: [ load.established >= 1 ]
+";
+
 pub(crate) fn trials() -> Vec<Trial> {
     let unprivileged = !nix::unistd::geteuid().is_root();
     vec![
@@ -85,6 +98,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test(
             "a_record_is_readable_when_its_program_was_killed",
             a_record_is_readable_when_its_program_was_killed,
+        ),
+        Trial::test(
+            "a_step_that_takes_long_does_not_delay_the_next",
+            a_step_that_takes_long_does_not_delay_the_next,
         ),
         Trial::test(
             "records_of_runs_that_did_not_pass_are_kept",
@@ -121,6 +138,19 @@ fn a_record_gives_the_same_report_as_the_run() -> Result<(), Failed> {
 fn ss_and_counters_agree_with_the_kernels_own_account() -> Result<(), Failed> {
     let output = run_text(STATES, &["--strict", "--no-record"]);
     expect(output.status.code() == Some(0), || transcript(&output))
+}
+
+fn a_step_that_takes_long_does_not_delay_the_next() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let output = run_text(STEPS, &["--record", &folder.path().to_string_lossy()]);
+    expect(output.status.code() == Some(0), || transcript(&output))?;
+    let record = std::fs::read_to_string(folder.path().join("steps.nslab.jsonl"))?;
+    let events = record.lines().filter(|line| line.starts_with("{\"step\""));
+    let steps: Vec<serde_json::Value> =
+        events.map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let of = |step: usize, name: &str| steps[step]["step"][name].as_u64().unwrap_or_default();
+    let (took, late) = (of(0, "took"), of(1, "t") - of(1, "due"));
+    expect(took > 4_000_000 && late < took / 2, || format!("{steps:?}"))
 }
 
 /// Returns a JSON report without durations: runs may have gone side by side.

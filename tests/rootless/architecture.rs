@@ -34,7 +34,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fixtures", &["scenario", "record"]),
     (
         "run",
-        &["scenario", "record", "lab", "traffic", "probe", "expect"],
+        &[
+            "scenario", "record", "sys", "lab", "traffic", "probe", "expect",
+        ],
     ),
     (
         "testbed",

@@ -84,6 +84,7 @@ fn answer(key: &'static str, value: &str, machine: Machine, scenarios: &[Scenari
         key: tried(key),
         value: value.to_owned(),
         against: default,
+        ignored: false,
     };
     let planned = plan(&[line], &[], scenarios, &BTreeMap::new());
     let runs = |in_guest: bool| {
@@ -172,6 +173,7 @@ fn the_old_default_of_tcp_rmem_is_measured_on_a_kernel_with_a_larger_one() {
         key: "net.ipv4.tcp_rmem".to_owned(),
         value: "4096 131072 6291456".to_owned(),
         against: "4096 131072 33554432".to_owned(),
+        ignored: false,
     };
     let planned = plan(&[line], &[], &scenarios, &BTreeMap::new());
     let sized = planned

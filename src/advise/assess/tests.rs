@@ -240,12 +240,8 @@ fn both_sides_of_a_run_have_values_of_the_reference_and_the_line() {
         pair("65535", "1024")
     );
     assert_eq!(sides(&ReferenceChoice::Stock, queue), pair("4096", "1024"));
-    for untried in [
-        "net.ipv4.tcp_adv_win_scale = 2",
-        "net.ipv4.tcp_congestion_control = htcp",
-    ] {
-        assert_eq!(sides(&ReferenceChoice::ThisHost, untried), [], "{untried}");
-    }
+    let untried = "net.ipv4.tcp_congestion_control = htcp";
+    assert_eq!(sides(&ReferenceChoice::ThisHost, untried), []);
 }
 
 #[test]

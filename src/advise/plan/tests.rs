@@ -31,6 +31,7 @@ fn assigned(pairs: &[(&str, &str)]) -> Vec<Assignment> {
             key: (*key).to_owned(),
             value: (*value).to_owned(),
             against: "0".to_owned(),
+            ignored: false,
         });
     each.collect()
 }
@@ -63,7 +64,7 @@ fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
         [
             "[0] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1 fixed ",
             "[0, 1] off without net.ipv4.tcp_tw_reuse \
-             with net.core.somaxconn=5,net.ipv4.tcp_tw_reuse=1 fixed ",
+             with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
         ]
     );
 }
@@ -151,7 +152,7 @@ variants: { small: {}, cookies: {} }
         sides(of(&[0])),
         [
             "tcp_max_syn_backlog=0 tcp_sack=0 tcp_syncookies=1",
-            "tcp_max_syn_backlog=8192 tcp_sack=0 tcp_syncookies=1"
+            "tcp_sack=0 tcp_syncookies=1 tcp_max_syn_backlog=8192"
         ],
         "the scenario switches cookies off, the user has them; nothing is said of timestamps"
     );
@@ -214,6 +215,37 @@ fn settings_of_connection_tracking_are_left_out_of_labs_that_do_not_track() {
     };
     assert_eq!(together(""), [0, 1]);
     assert_eq!(together("conntrack: { track: true }"), [0, 1, 2, 3]);
+}
+
+/// The kernel refuses a high threshold below the low one, even if it does nothing with the low one.
+#[test]
+fn a_line_that_is_ignored_is_tried_together_with_others_but_not_alone() {
+    let mut lines = assigned(&[
+        ("net.ipv4.ipfrag_low_thresh", "196608"),
+        ("net.ipv4.ipfrag_high_thresh", "262144"),
+        ("net.core.somaxconn", "8192"),
+    ]);
+    lines[0].ignored = true;
+    let text = "exercises: [net.ipv4.ipfrag_low_thresh, net.core.somaxconn]\nnodes: { a: {} }\n";
+    let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+    let of = |lines: &[Assignment]| -> Vec<Vec<usize>> {
+        let plan = plan(lines, &[], std::slice::from_ref(&scenario), &none());
+        plan.iter().map(|each| each.lines.clone()).collect()
+    };
+    assert_eq!(of(&lines), [vec![2], vec![0, 1, 2]]);
+    let together = plan(&lines, &[], std::slice::from_ref(&scenario), &none());
+    let sides = &together[1].question.sides;
+    let of_file: Vec<String> = sides[1].iter().map(ToString::to_string).collect();
+    assert_eq!(
+        of_file,
+        [
+            "net.ipv4.ipfrag_low_thresh=196608",
+            "net.ipv4.ipfrag_high_thresh=262144",
+            "net.core.somaxconn=8192",
+        ],
+        "in the order of the file"
+    );
+    assert_eq!(of(&[lines[0].clone(), lines[2].clone()]), [vec![2]]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::*;
 use crate::record::{Recorder, RunClock};
 use crate::scenario::topology::{NatPorts, NatSpec};
 use crate::sys::netlink::Netlink;
+use crate::sys::testing::tool;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -222,6 +223,25 @@ fn kernel_a_link_that_went_down_carries_traffic_when_it_is_up_again() {
         lab.set_link(0, true).unwrap();
         connect(&a, target).unwrap();
         heard.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_every_port_of_a_segment_forwards_from_the_start() {
+    let text = "
+name: segment
+nodes: { a: {}, b: {}, c: {}, d: {} }
+segments: { lan: [a, b, c, d] }
+clients: { load: { node: a, to: { node: b, port: 80 }, connect: { rate: 1/s, count: 1 } } }
+expect: [ load.attempted == 1 ]
+";
+    let scenario = crate::scenario::parse("segment.yaml", text, &Default::default()).unwrap();
+    for _ in 0..20 {
+        let (lab, _, _) = Lab::build(&scenario.runs[0], LabScope::default()).unwrap();
+        // Queries of single interfaces make the kernel update the state; this one does not.
+        let ports = tool(&netns(&lab, "lan"), "bridge link show");
+        assert_eq!(ports.matches("state forwarding").count(), 4, "{ports}");
     }
 }
 

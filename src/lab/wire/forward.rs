@@ -16,6 +16,7 @@ use nix::sys::eventfd::EventFd;
 use super::direction::LinkDirection;
 use super::faults::{Faults, ReleasedFrame};
 use super::host_clock::HostClock;
+use super::priority::Priority;
 use super::recycle::RecycleVerdict;
 use super::segment::{Segment, is_upkeep};
 use super::tw_recycle::TwRecycle;
@@ -67,6 +68,7 @@ pub(super) struct WireForwarder {
     inbox: Receiver<WireRequest>,
     wakeup: Arc<EventFd>,
     begun: bool,
+    priority: Priority,
     counters: WireCounters,
 }
 
@@ -96,6 +98,7 @@ impl WireForwarder {
             inbox,
             wakeup,
             begun: false,
+            priority: Priority::none(),
             counters,
         })
     }
@@ -120,6 +123,7 @@ impl WireForwarder {
             }
             self.record_changes();
             self.set_alarm()?;
+            self.priority.review();
         }
     }
 
@@ -178,6 +182,7 @@ impl WireForwarder {
                         faults.begin(zero, clock, recorder.clone());
                     }
                     self.counters.begin(clock, recorder);
+                    self.priority.take();
                     self.begun = true;
                 }
                 WireCommand::SetImpairment(impairment) => {

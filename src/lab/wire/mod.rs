@@ -15,6 +15,7 @@ mod forward;
 mod host_clock;
 mod link_model;
 pub(super) mod precision;
+mod priority;
 pub mod recycle;
 mod rewrite;
 pub mod segment;
