@@ -70,15 +70,15 @@ expect:
   - client.retransmissions == client.TcpRetransSegs
 ";
 
-/// The first step empties a table of some 260,000 entries, which takes long; the second is due long after that.
+/// To switch a node off takes some milliseconds; the next step is due long after that.
 const STEPS: &str = "
 name: steps
-nodes: { client: {}, nat: { conntrack: { room: 1000 }, nat: { masquerade: { toward: server } } }, server: {} }
-links: [ { between: [client, nat] }, { between: [nat, server] } ]
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
 servers: { web: { node: server, port: 80 } }
-clients: { load: { node: client, to: web, connect: { rate: 10/s, for: 3s, close: hold } } }
+clients: { load: { node: client, to: web, connect: { rate: 100/s, for: 3s, timeout: 1s, close: hold } } }
 steps:
-  - { at: 200ms, conntrack: { flush: nat } }
+  - { at: 1s, stop: { node: server } }
   - { at: 2s, stop: load }
 expect: [ load.established >= 1 ]
 ";
@@ -150,7 +150,7 @@ fn a_step_that_takes_long_does_not_delay_the_next() -> Result<(), Failed> {
         events.map(serde_json::from_str).collect::<Result<_, _>>()?;
     let of = |step: usize, name: &str| steps[step]["step"][name].as_u64().unwrap_or_default();
     let (took, late) = (of(0, "took"), of(1, "t") - of(1, "due"));
-    expect(took > 4_000_000 && late < took / 2, || format!("{steps:?}"))
+    expect(took > 1_000_000 && late < took / 2, || format!("{steps:?}"))
 }
 
 /// Returns a JSON report without durations: runs may have gone side by side.

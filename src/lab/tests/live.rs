@@ -233,8 +233,6 @@ fn kernel_every_port_of_a_segment_forwards_from_the_start() {
 name: segment
 nodes: { a: {}, b: {}, c: {}, d: {} }
 segments: { lan: [a, b, c, d] }
-clients: { load: { node: a, to: { node: b, port: 80 }, connect: { rate: 1/s, count: 1 } } }
-expect: [ load.attempted == 1 ]
 ";
     let scenario = crate::scenario::parse("segment.yaml", text, &Default::default()).unwrap();
     for _ in 0..20 {
