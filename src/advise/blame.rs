@@ -105,7 +105,10 @@ async fn better_without(
         members: Vec::new(),
         sides: [first].into_iter().chain(others).collect(),
     };
-    let trials = run_groups(&[group], request, deadline, |_, event| on_event(event)).await;
+    let trials = run_groups(&[group], request, false, deadline, |_, event| {
+        on_event(event)
+    })
+    .await;
     let trial = trials
         .first()
         .filter(|trial| trial.is_complete(request.rounds))?;

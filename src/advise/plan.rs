@@ -222,7 +222,8 @@ pub fn plan(
             let used = with.iter().filter(|each| !each.ignored);
             let lines: BTreeSet<usize> = used.map(|each| each.line).collect();
             if lines.len() > 1 {
-                let fixed = fixed.iter().map(|each| each.key.clone()).collect();
+                let fixed = fixed.iter().filter(|each| !each.ignored);
+                let fixed = fixed.map(|each| each.key.clone()).collect();
                 together.push(place.together(&with, &shown, fixed));
             }
         }
@@ -368,21 +369,22 @@ impl Variant<'_> {
             .collect();
         let is_condition = |key: &str| self.conditions.iter().any(|condition| condition.key == key);
         let beside = beside.iter().filter(|each| !is_condition(&each.key));
-        let beside: Vec<SetOption> = beside
-            .map(|each| setting(&each.key, &each.against))
-            .collect();
-        let around = || conditions.iter().chain(&beside).cloned();
-        let tried = |value: fn(&Assignment) -> &str| {
-            with.iter().map(move |each| setting(&each.key, value(each)))
+        let mut all: Vec<(&Assignment, bool)> = beside.map(|each| (*each, false)).collect();
+        all.extend(with.iter().map(|each| (*each, true)));
+        // In the order of the file: the kernel may refuse a value until an earlier line has changed another. Every
+        // comparison has the same order, so that several can share the runs of the first side.
+        all.sort_by_key(|(each, _)| (each.line, &each.key));
+        let mut modes = conditions.clone();
+        modes.sort_by_key(ToString::to_string);
+        let side = |of_line: bool| -> Vec<SetOption> {
+            let value = |(each, is_tried): &(&Assignment, bool)| match of_line && *is_tried {
+                true => setting(&each.key, &each.value),
+                false => setting(&each.key, &each.against),
+            };
+            modes.iter().cloned().chain(all.iter().map(value)).collect()
         };
-        // Sorted, so that other comparisons can share the runs of this side.
-        let mut as_before: Vec<SetOption> = around().chain(tried(|each| &each.against)).collect();
-        as_before.sort_by_key(ToString::to_string);
-        // In the order of the file: the kernel refuses some values as long as others are as they were.
-        let mut as_in_file: Vec<SetOption> = around().collect();
-        as_in_file.sort_by_key(ToString::to_string);
-        as_in_file.extend(tried(|each| &each.value));
-        let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
+        let used = with.iter().filter(|each| !each.ignored);
+        let lines: BTreeSet<usize> = used.map(|each| each.line).collect();
         let shown = self.shown.iter().map(|each| each.line);
         let shown: BTreeSet<usize> = shown.filter(|line| lines.contains(line)).collect();
         PlannedComparison {
@@ -399,7 +401,7 @@ impl Variant<'_> {
                     .map(|each| each.key.clone())
                     .filter(|key| is_of_kernel(key))
                     .collect(),
-                sides: vec![as_before, as_in_file],
+                sides: vec![side(false), side(true)],
             },
             fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
             conditions: (named.iter())

@@ -81,7 +81,7 @@ pub(super) async fn run(
             }
         }
     };
-    let trials = run_groups(&groups, request, deadline, on_event).await;
+    let trials = run_groups(&groups, request, true, deadline, on_event).await;
     let complete = |trial: &Trial| trial.is_complete(request.rounds);
     let mut experiments = Vec::new();
     for (group, trial) in groups.iter().zip(&trials) {
@@ -114,10 +114,12 @@ pub(super) async fn run(
     }
 }
 
-/// Runs groups of sides, each of which is compared with the first of its group.
+/// Runs groups of sides, each of which is compared with the first of its group. With `extends`, comparisons that are
+/// too noisy to tell get as many runs again.
 pub(super) async fn run_groups(
     groups: &[TrialGroup],
     request: &AdviceRequest,
+    extends: bool,
     deadline: &Deadline,
     on_event: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> Vec<Trial> {
@@ -125,6 +127,7 @@ pub(super) async fn run_groups(
         rounds: request.rounds,
         budget: None,
         threshold: request.threshold,
+        extends,
     };
     let options = Options {
         slots: request.slots,

@@ -278,6 +278,7 @@ async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
         rounds: usize::from(arguments.repeat),
         budget: arguments.budget,
         threshold: arguments.threshold.as_fraction(),
+        extends: false,
     };
     let mut progress = Progress::new(!arguments.no_progress);
     compare::run(sides, effort, &options, stopped, |event| {

@@ -1,5 +1,6 @@
 //! Runs the sides of a comparison round by round, so that drift on the machine affects all of them alike.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub struct TrialOptions {
     pub budget: Option<Duration>,
     /// Share from which a difference matters.
     pub threshold: f64,
+    /// True if [`run_together`] makes as many runs again of comparisons that are too noisy to tell.
+    pub extends: bool,
 }
 
 /// One side with its runs.
@@ -97,7 +100,9 @@ pub async fn run_together(
     let interrupted = run_rounds(&mut all, rounds, options, stop.clone(), &mut emit).await;
     if !interrupted {
         run_again(&mut all, options, &stop, &mut emit).await;
-        run_as_many_again(&mut all, effort, options, &stop, &mut emit).await;
+        if effort.extends {
+            extend_noisy(&mut all, effort, options, &stop, &mut emit).await;
+        }
     }
     let took = began.elapsed();
     all.into_iter()
@@ -147,38 +152,52 @@ async fn run_again(
     }
 }
 
-/// Runs as many rounds again of the comparisons that are too noisy to tell, while there is time: one run that went
-/// differently hides any difference among three, but rarely among six. Rounds that are not complete do not count.
-async fn run_as_many_again(
+/// Extends the comparisons that are too noisy to tell by as many rounds, while there is time: one odd run of three
+/// hides any difference, one of six rarely does. Incomplete extensions are dropped.
+async fn extend_noisy(
     all: &mut [Vec<SideRuns>],
     effort: TrialOptions,
     options: &Options,
     stop: &watch::Receiver<bool>,
     mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) {
-    let is_noisy = |tried: &[SideRuns]| {
-        let comparisons = compared(tried, effort);
-        (comparisons.iter()).any(|comparison| comparison.answer == Conclusion::TooNoisy)
-    };
     let mut places = Vec::new();
-    for (of, tried) in all.iter().enumerate().filter(|(_, tried)| is_noisy(tried)) {
+    for (of, tried) in all.iter().enumerate() {
+        let sides = noisy(tried, effort);
         for round in effort.rounds..2 * effort.rounds {
-            let sides = turn(round, tried.len());
-            places.extend(sides.map(|side| RunPlace { of, side, round }));
+            let turn = turn(round, tried.len()).filter(|side| sides.contains(side));
+            places.extend(turn.map(|side| RunPlace { of, side, round }));
         }
     }
     if places.is_empty() {
         return;
     }
     let interrupted = run_places(all, &places, options, stop.clone(), &mut emit).await;
-    for tried in all {
-        let mut sides = tried.iter();
-        if !sides.all(|side| side.is_complete(2 * effort.rounds, interrupted)) {
-            for side in tried {
+    for of in places.iter().map(|place| place.of).collect::<BTreeSet<_>>() {
+        let extended = |side: &SideRuns| side.runs.len() > effort.rounds;
+        let whole = |side: &SideRuns| side.is_complete(2 * effort.rounds, interrupted);
+        if !all[of].iter().filter(|side| extended(side)).all(whole) {
+            for side in &mut all[of] {
                 side.runs.truncate(effort.rounds);
             }
         }
     }
+}
+
+/// Returns the sides of which a comparison is too noisy to tell, and the first, with which they are compared; none if a
+/// reason is known, such as runs that cannot be judged.
+fn noisy(tried: &[SideRuns], effort: TrialOptions) -> Vec<usize> {
+    let comparisons = compared(tried, effort);
+    let is_noisy = |comparison: &Comparison| {
+        comparison.answer == Conclusion::TooNoisy && comparison.reason.is_none()
+    };
+    let others = (1..).zip(&comparisons);
+    let noisy = others.filter(|(_, comparison)| is_noisy(comparison));
+    let mut sides: Vec<usize> = noisy.map(|(side, _)| side).collect();
+    if !sides.is_empty() {
+        sides.push(0);
+    }
+    sides
 }
 
 /// A run of one side of a comparison.
@@ -259,10 +278,10 @@ fn compared(sides: &[SideRuns], effort: TrialOptions) -> Vec<Comparison> {
     let Some((first, others)) = sides.split_first() else {
         return Vec::new();
     };
-    let was_extended = effort.budget.is_none() && first.runs.len() > effort.rounds;
-    let looks = effort.looks().max(1 + usize::from(was_extended));
     let with_first = |other: &SideRuns| {
-        Comparison::with_looks(&first.runs, &other.runs, effort.threshold, looks)
+        // Only the noisy ones have more runs than at first.
+        let first = &first.runs[..first.runs.len().min(other.runs.len())];
+        Comparison::with_looks(first, &other.runs, effort.threshold, effort.looks())
     };
     others.iter().map(with_first).collect()
 }
@@ -271,7 +290,7 @@ impl TrialOptions {
     /// Returns how many times the results are examined.
     fn looks(self) -> usize {
         let early = self.budget.is_none() && self.rounds > FEWEST_RUNS;
-        1 + usize::from(early)
+        1 + usize::from(early || self.extends)
     }
 }
 
@@ -294,8 +313,8 @@ impl Trial {
 }
 
 impl SideRuns {
-    /// Returns whether the side has at least as many runs and none was cut short. `interrupted` says that runs may have
-    /// been.
+    /// Returns whether the side has at least `rounds` runs and none was cut short. `interrupted` says that runs may
+    /// have been.
     pub fn is_complete(&self, rounds: usize, interrupted: bool) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
             Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
@@ -408,6 +427,7 @@ mod tests {
             rounds: 5,
             budget: Some(Duration::from_secs(50)),
             threshold: 0.02,
+            extends: false,
         };
         let seconds = Duration::from_secs;
         assert!(wants_more(2, effort, seconds(1000)));

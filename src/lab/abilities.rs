@@ -231,17 +231,17 @@ fn descriptors() -> Ability {
 }
 
 fn priority() -> Ability {
-    // In a thread of its own, which takes its priority along when it ends.
+    // On a thread of its own: the priority ends with it.
     let tried = std::thread::spawn(sched::run_before_others).join();
     Ability {
         name: "priority over other programs".to_owned(),
         state: match tried {
             Ok(Ok(())) => Availability::Yes,
             _ => Availability::Limited {
-                reason: "on a busy machine, connections start late and links deliver late, so more runs are \
-                         inconclusive"
+                reason: "on a busy machine, connections start late, links deliver late and steps are taken late, so \
+                         more runs are inconclusive"
                     .to_owned(),
-                how_to_get: "in a container: --cap-add SYS_NICE; rootless: ulimit -r 1, or LimitRTPRIO=1"
+                how_to_get: "in a container: --cap-add SYS_NICE; rootless: `rtprio 1` in limits.conf, or LimitRTPRIO=1"
                     .to_owned(),
             },
         },

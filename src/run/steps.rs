@@ -34,7 +34,7 @@ pub(super) enum StepFailure {
 }
 
 /// The steps of a run that have not been taken yet, in order of time. While any are left, the thread that created this
-/// runs before ordinary ones where that is permitted, so that a busy machine does not delay them.
+/// runs before ordinary ones if that is permitted, so that a busy machine does not delay them.
 #[derive(Debug)]
 pub(crate) struct PendingSteps<'a> {
     left: &'a [StepSpec],
@@ -43,11 +43,12 @@ pub(crate) struct PendingSteps<'a> {
 
 impl<'a> PendingSteps<'a> {
     pub(crate) fn new(spec: &'a RunSpec) -> Self {
-        let left = &spec.workload.steps;
-        Self {
-            left,
-            has_priority: !left.is_empty() && sched::run_before_others().is_ok(),
-        }
+        let mut pending = Self {
+            left: &spec.workload.steps,
+            has_priority: false,
+        };
+        pending.take_priority();
+        pending
     }
 
     pub(crate) fn all_taken(&self) -> bool {
@@ -72,6 +73,9 @@ impl<'a> PendingSteps<'a> {
                 break;
             }
             let line = step.place.line;
+            if keeps_kernel_busy(&step.action) {
+                self.give_up_priority();
+            }
             take(step, lab, traffic).map_err(|source| RunStepError {
                 at: step.at,
                 line,
@@ -84,11 +88,17 @@ impl<'a> PendingSteps<'a> {
                 line,
             }));
             self.left = later;
-        }
-        if self.all_taken() {
-            self.give_up_priority();
+            self.take_priority();
         }
         Ok(())
+    }
+
+    /// Takes priority while steps are left, and gives it up after the last one.
+    fn take_priority(&mut self) {
+        match self.all_taken() {
+            true => self.give_up_priority(),
+            false => self.has_priority = sched::run_before_others().is_ok(),
+        }
     }
 
     fn give_up_priority(&mut self) {
@@ -102,6 +112,14 @@ impl Drop for PendingSteps<'_> {
     fn drop(&mut self) {
         self.give_up_priority();
     }
+}
+
+/// Returns true for an action during which the kernel walks a table that may be large: others must not wait for that.
+fn keeps_kernel_busy(action: &StepAction) -> bool {
+    matches!(
+        action,
+        StepAction::FlushConntrack { .. } | StepAction::PowerOff { .. }
+    )
 }
 
 fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), StepFailure> {

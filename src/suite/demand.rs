@@ -32,7 +32,7 @@ const LOOK_COST: f64 = if cfg!(debug_assertions) {
 } else {
     100e-6
 };
-/// Share of a processor at the start of a run, for its process and its lab. The process uses less than half of that
+/// Share of a processor at the start of a run, for its process and its lab. The process uses about half of that
 /// (measured: 12 to 30 ms), most of it in the kernel under a lock that all namespaces share (`rtnl_lock`), so many at
 /// once hold each other up; removing the lab takes the kernel as long.
 const SET_UP_COST: f64 = 0.07;
@@ -393,8 +393,8 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     }
 }
 
-/// Returns the processors that a client keeps busy in the mean over its phase. The phase allows for a late start of the
-/// run: for a burst of a millisecond, it takes half a second.
+/// Returns the processors that a client keeps busy on average over its phase. The phase allows for a late start of the
+/// run: that of a burst of one millisecond is half a second long.
 fn spread(spec: &RunSpec, client: &ClientSpec) -> f64 {
     let most = processors(spec, client);
     match (&client.load, busy_for(spec, client)) {

@@ -38,7 +38,7 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
         .saturating_add(waits_for_the_log(spec))
 }
 
-/// Returns the time for which a run waits until the kernel logs without limit again, in the mean: up to [`LOG_LIMIT`].
+/// Returns the time for which a run waits until the kernel logs without limit again, on average: up to [`LOG_LIMIT`].
 fn waits_for_the_log(spec: &RunSpec) -> Duration {
     match reads_log(spec) {
         true => LOG_LIMIT / 2,

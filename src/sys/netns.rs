@@ -9,6 +9,8 @@ use std::thread::JoinHandle;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
+use super::sched;
+
 /// A network namespace. It disappears with the last clone, thread and socket in it.
 #[derive(Debug, Clone)]
 pub struct NetNs {
@@ -127,6 +129,13 @@ impl NetNs {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
+        let before_others = sched::runs_before_others();
+        let work = move || {
+            if before_others {
+                let _ordinary_where_not_permitted = sched::run_before_others();
+            }
+            work()
+        };
         self.spawn("netns-run", work)?
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("a thread in a namespace panicked")))

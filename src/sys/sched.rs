@@ -20,16 +20,25 @@ pub fn run_before_others() -> nix::Result<()> {
     Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) }).map(drop)
 }
 
-/// Switches the calling thread back to `SCHED_OTHER`.
+/// Switches the calling thread back to `SCHED_OTHER`. Threads that it starts stay ordinary: without CAP_SYS_NICE, this
+/// cannot be undone (`user_check_sched_setscheduler`, Linux 6.18 `kernel/sched/syscalls.c`).
 ///
 /// # Errors
 /// None, according to sched_setscheduler(2), since this gives up a privilege.
 #[expect(unsafe_code, reason = "sched_setscheduler(2) is not in nix")]
 pub fn run_with_others() -> nix::Result<()> {
     let parameters = libc::sched_param { sched_priority: 0 };
+    let policy = libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK;
     // SAFETY: 0 is the calling thread; the pointer refers to a local that outlives the call.
-    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) })
-        .map(drop)
+    Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) }).map(drop)
+}
+
+/// Returns true if the calling thread runs before others.
+#[expect(unsafe_code, reason = "sched_getscheduler(2) is not in nix")]
+pub fn runs_before_others() -> bool {
+    // SAFETY: no memory is passed; 0 is the calling thread.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    policy >= 0 && policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO
 }
 
 /// Returns the processor time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)).

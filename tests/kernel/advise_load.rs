@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 
 use crate::advise::{expect, run_with};
-use crate::program::transcript;
+use crate::program::{scratch, transcript};
 
 /// client ---- server :80. One variant ends at once and cannot show an effect; the other one may, after 20 s.
 const QUICK_AND_LONG: &str = "
@@ -32,6 +32,16 @@ clients: { load: { node: client, to: web, bulk: { bytes: 1MiB, timeout: 20s } } 
 expect: [ load.completed == 1, load.throughput > 0B/s ]
 ";
 
+/// client ==== server :53/udp, which loses a third of all packets: other ones in each round, the same on both sides.
+const LOSES: &str = "
+exercises: [net.core.somaxconn]
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server], loss: 30% } ]
+servers: { dns: { node: server, port: 53, protocol: udp } }
+clients: { q: { node: client, to: dns, queries: { rate: 100/s, count: 30, timeout: 200ms } } }
+expect: [ q.answered >= 1 ]
+";
+
 /// client ---- server :80 with more and more connections that wait.
 const THRESHOLD: &str = "
 params: { many: 12 }
@@ -50,6 +60,10 @@ expect: [ load.established <= $many ]
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        Trial::test(
+            "a_comparison_that_is_too_noisy_gets_as_many_runs_again",
+            more_runs_if_noisy,
+        ),
         Trial::test(
             "the_time_of_for_is_a_firm_limit_and_what_it_cuts_off_is_not_no_effect",
             firm_limit,
@@ -110,4 +124,14 @@ fn firm_limit() -> Result<(), Failed> {
             "the time limit of --for was reached",
         ],
     )
+}
+
+fn more_runs_if_noisy() -> Result<(), Failed> {
+    let output = run_with("noisy", "net.core.somaxconn = 8192\n", LOSES, &[]);
+    let folder = scratch().join("advice-noisy/001-queue");
+    let round = |round: u8| folder.join(format!("queue-set=b-round={round}.nslab.jsonl"));
+    match round(6).exists() && !round(7).exists() {
+        true => Ok(()),
+        false => Err(transcript(&output).into()),
+    }
 }
