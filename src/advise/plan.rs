@@ -364,9 +364,10 @@ impl Variant<'_> {
             .filter(|mode| !of_trial(&mode.key))
             .filter(|mode| self.sets(&mode.key) || of_users.contains(mode))
             .partition(|mode| self.sets(&mode.key) || mode.line.is_none());
-        let conditions: Vec<SetOption> = (of_users.iter())
+        let mut modes: Vec<SetOption> = (of_users.iter())
             .map(|condition| setting(&condition.key, &condition.value))
             .collect();
+        modes.sort_by_key(ToString::to_string);
         let is_condition = |key: &str| self.conditions.iter().any(|condition| condition.key == key);
         let beside = beside.iter().filter(|each| !is_condition(&each.key));
         let mut all: Vec<(&Assignment, bool)> = beside.map(|each| (*each, false)).collect();
@@ -374,8 +375,6 @@ impl Variant<'_> {
         // In the order of the file: the kernel may refuse a value until an earlier line has changed another. Every
         // comparison has the same order, so that several can share the runs of the first side.
         all.sort_by_key(|(each, _)| (each.line, &each.key));
-        let mut modes = conditions.clone();
-        modes.sort_by_key(ToString::to_string);
         let side = |of_line: bool| -> Vec<SetOption> {
             let value = |(each, is_tried): &(&Assignment, bool)| match of_line && *is_tried {
                 true => setting(&each.key, &each.value),

@@ -39,11 +39,7 @@ impl LogLimit {
 /// Waits until the rate limit is whole again, that is, until there was no network message for an interval, if the run's
 /// expectations read the kernel's log. Ends early if `stop` says so or the log cannot be read, and after 20 s.
 pub fn wait_for_quiet_log(spec: &RunSpec, stop: impl Fn() -> bool) {
-    if !spec
-        .watched
-        .iter()
-        .any(|series| series.as_str() == "kernel.log")
-    {
+    if !spec.reads_log() {
         return;
     }
     let (Ok(mut log), Ok(began)) = (Kmsg::open(), timer::now()) else {

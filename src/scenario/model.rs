@@ -13,6 +13,7 @@ use super::lesson::Lesson;
 use super::moment::Moment;
 use super::topology::Topology;
 use super::workload::Workload;
+use crate::metrics::kernel::LOG_NAME;
 use crate::names::SeriesName;
 use crate::units;
 
@@ -161,6 +162,11 @@ pub struct RunSpec {
 }
 
 impl RunSpec {
+    /// Returns true if an expectation is about the kernel's log.
+    pub(crate) fn reads_log(&self) -> bool {
+        (self.watched.iter()).any(|series| series.as_str() == LOG_NAME)
+    }
+
     /// Returns a run without nodes, traffic and expectations; every duration is zero.
     pub fn empty(id: RunId) -> Self {
         Self {

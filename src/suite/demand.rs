@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::durations::{LOG_LIMIT, SET_UP, busy, busy_for, expected, program, reads_log};
+use super::durations::{LOG_LIMIT, SET_UP, busy, busy_for, expected, program};
 use super::path::{WRITE_COST, along_links, is_held_up};
 use crate::backend::RunShare;
 use crate::names::ActorName;
@@ -159,7 +159,7 @@ impl Demand {
             .count();
         let connections: f64 = load.clients.iter().map(memory).sum();
         let log = match fills {
-            _ if reads_log(spec) => LogUse::Reads,
+            _ if spec.reads_log() => LogUse::Reads,
             0 if !logs_martians(spec) => LogUse::Unused,
             _ => LogUse::Fills,
         };

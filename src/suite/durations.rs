@@ -40,15 +40,10 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
 
 /// Returns the time for which a run waits until the kernel logs without limit again, on average: up to [`LOG_LIMIT`].
 fn waits_for_the_log(spec: &RunSpec) -> Duration {
-    match reads_log(spec) {
+    match spec.reads_log() {
         true => LOG_LIMIT / 2,
         false => Duration::ZERO,
     }
-}
-
-/// Returns true if the expectations of a run are about the kernel's log.
-pub(super) fn reads_log(spec: &RunSpec) -> bool {
-    (spec.watched.iter()).any(|series| series.as_str() == "kernel.log")
 }
 
 /// Returns the time for which a program is busy.

@@ -242,6 +242,10 @@ fn both_sides_of_a_run_have_values_of_the_reference_and_the_line() {
     assert_eq!(sides(&ReferenceChoice::Stock, queue), pair("4096", "1024"));
     let untried = "net.ipv4.tcp_congestion_control = htcp";
     assert_eq!(sides(&ReferenceChoice::ThisHost, untried), []);
+    let obsolete = assessed_against(&ReferenceChoice::ThisHost, "net.ipv4.tcp_adv_win_scale = 2");
+    let tried = assignments(&obsolete.0, false);
+    let ignored: Vec<bool> = tried.iter().map(|each| each.ignored).collect();
+    assert_eq!(ignored, [true], "only tried together with others");
 }
 
 #[test]
