@@ -46,8 +46,8 @@ pub(super) fn apply(
         assembly.join(created)?;
     }
     let mut builds = assembly.into_created();
-    for end in single_segments(plan) {
-        cut_segments(&mut builds, end)?;
+    for (end, most) in limited_segments(plan) {
+        cut_segments(&mut builds, end, most)?;
     }
     for end in not_ready_at_once(plan) {
         wait_for_carrier(&mut builds, end)?;
@@ -86,31 +86,35 @@ fn with_ipv6(plan: &LabPlan) -> impl Iterator<Item = &Site> {
     })
 }
 
-/// Returns the node ends that must send segments one by one.
-fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
+/// Returns the node ends whose packets carry a limited number of segments, and the limit.
+fn limited_segments(plan: &LabPlan) -> impl Iterator<Item = (&PlannedEnd, u32)> {
     let ends = plan.ops.iter().filter_map(|op| match op {
         Op::Veth {
             ends,
-            single_segments: true,
+            max_segments: Some(most),
             ..
-        } => Some(ends),
+        } => Some(ends.each_ref().map(|end| (end, *most))),
         _ => None,
     });
-    ends.flatten().filter(|end| end.site != Site::Wire)
+    ends.flatten().filter(|(end, _)| end.site != Site::Wire)
 }
 
 /// Turns off segmentation offload at an end if an old kernel ignored the limit given when the link was created.
-fn cut_segments(builds: &mut CreatedNamespaces, end: &PlannedEnd) -> Result<(), BuildError> {
+fn cut_segments(
+    builds: &mut CreatedNamespaces,
+    end: &PlannedEnd,
+    most: u32,
+) -> Result<(), BuildError> {
     let Some(created) = builds.get_mut(&end.site) else {
         return Ok(());
     };
-    let most = rtnl::gso_max_segs(&mut created.route, end.index).map_err(|source| {
+    let limit = rtnl::gso_max_segs(&mut created.route, end.index).map_err(|source| {
         BuildError::Netlink {
             site: end.site.clone(),
             source,
         }
     })?;
-    if most == Some(1) {
+    if limit == Some(most) {
         return Ok(());
     }
     let interface = end.interface.to_string();

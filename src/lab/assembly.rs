@@ -172,7 +172,7 @@ impl<'a> Assembly<'a> {
         let Some(Op::Veth {
             ends,
             mtu,
-            single_segments,
+            max_segments,
             ..
         }) = self.plan.ops.get(line)
         else {
@@ -182,7 +182,7 @@ impl<'a> Assembly<'a> {
             .each_ref()
             .map(|end| self.sites.get(&end.site)?.created.as_ref());
         if let [Some(a), Some(b)] = sites {
-            let end = |end, created| veth_end(end, created, *mtu, *single_segments);
+            let end = |end, created| veth_end(end, created, *mtu, *max_segments);
             self.links.add(line, |batch| {
                 rtnl::veth(batch, &[end(&ends[0], a), end(&ends[1], b)]);
             });
@@ -242,7 +242,7 @@ fn veth_end<'a>(
     end: &'a PlannedEnd,
     created: &'a CreatedNamespace,
     mtu: Option<u32>,
-    single_segments: bool,
+    max_segments: Option<u32>,
 ) -> VethEnd<'a> {
     VethEnd {
         netns: &created.netns,
@@ -252,7 +252,7 @@ fn veth_end<'a>(
         mtu,
         // The wire's own end must not answer ARP.
         arp: end.site != Site::Wire,
-        gso_max_segs: single_segments.then_some(1),
+        gso_max_segs: max_segments,
     }
 }
 

@@ -82,8 +82,8 @@ pub enum Op {
         ends: [PlannedEnd; 2],
         /// Maximum transmission unit, bytes, if the scenario sets one.
         mtu: Option<u32>,
-        /// True if each packet holds a single segment (segmentation offload off).
-        single_segments: bool,
+        /// The greatest number of TCP segments in a packet, if it is limited.
+        max_segments: Option<u32>,
     },
     /// Creates a bridge over all interfaces of a node, and takes it up.
     Bridge {
@@ -264,16 +264,15 @@ fn link_ops(
         index: interface_index(topology, &link.between[end], &link.interfaces[end]),
         mac: mac(number, end),
     });
-    let veth = |ends, single_segments| Op::Veth {
+    let veth = |ends| Op::Veth {
         link: number,
         ends,
         mtu: link.mtu,
-        single_segments,
+        max_segments: link.max_segments(),
     };
-    let single = link.wants_segments();
     let netem = netem_ops(topology, link);
     let Some(wire_index) = wire_index else {
-        return [vec![veth(nodes, single)], netem].concat();
+        return [vec![veth(nodes)], netem].concat();
     };
     let veths = nodes
         .into_iter()
@@ -286,7 +285,7 @@ fn link_ops(
                 mac: mac(number, end + 2),
             };
             *wire_index += 1;
-            veth([node, side], single)
+            veth([node, side])
         })
         .collect();
     [veths, netem].concat()

@@ -46,18 +46,18 @@ impl fmt::Display for Op {
             Self::Veth {
                 ends: [a, b],
                 mtu,
-                single_segments,
+                max_segments,
                 ..
             } => {
                 write!(f, "link {a} -- {b}")?;
                 if let Some(mtu) = mtu {
                     write!(f, ", mtu {mtu}")?;
                 }
-                f.write_str(if *single_segments {
-                    ", one segment per packet"
-                } else {
-                    ""
-                })
+                match max_segments {
+                    None => Ok(()),
+                    Some(1) => f.write_str(", one segment per packet"),
+                    Some(most) => write!(f, ", up to {most} segments per packet"),
+                }
             }
             Self::Bridge {
                 node,

@@ -195,6 +195,9 @@ pub struct LinkSpec {
     pub mtu: Option<u32>,
     /// The treatment of packets on the link; empty for a plain veth pair.
     pub impairment: Impairment,
+    /// True if packets may carry several TCP segments although the link has a rate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tso: bool,
     /// The component that applies the impairment.
     #[serde(default, skip_serializing_if = "ImpairedBy::is_wire")]
     pub by: ImpairedBy,
@@ -216,6 +219,7 @@ impl LinkSpec {
             interfaces,
             mtu: None,
             impairment: Impairment::default(),
+            tso: false,
             by: ImpairedBy::default(),
             faults: Vec::new(),
             changes: false,
@@ -226,7 +230,26 @@ impl LinkSpec {
     /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults
     /// need that too: "the third segment" is meaningless if several travel in one packet.
     pub fn wants_segments(&self) -> bool {
-        self.impairment.wants_segments() || !self.faults.is_empty() || self.changes
+        self.max_segments() == Some(1)
+    }
+
+    /// Returns the greatest number of TCP segments in a packet (`gso_max_segs`), if it is limited. With `tso`, that is
+    /// what the link sends in a millisecond, as Linux sizes packets for a paced connection (`tcp_tso_autosize`,
+    /// `net/ipv4/tcp_output.c`), and at most 64 KiB.
+    pub fn max_segments(&self) -> Option<u32> {
+        const ETHERNET_HEADER: u32 = 14;
+        const MILLISECOND: f64 = 1e-3;
+        if self.changes || !self.faults.is_empty() {
+            return Some(1);
+        }
+        match self.impairment.rate {
+            Some(rate) if self.tso => {
+                let segment = f64::from(self.mtu.unwrap_or(1500) + ETHERNET_HEADER);
+                let sent = rate.as_per_second() / 8.0 * MILLISECOND;
+                Some((sent.min(65_535.0) / segment).max(1.0) as u32)
+            }
+            _ => self.impairment.wants_segments().then_some(1),
+        }
     }
 
     /// Returns the part of the impairment that the lab's wire applies.

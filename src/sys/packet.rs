@@ -23,6 +23,32 @@ pub fn needs_checksum(frame: &[u8]) -> bool {
     frame.first().is_some_and(|flags| flags & 1 != 0)
 }
 
+/// Returns the bytes that a frame with an offload header takes on a link: if it holds several TCP segments, each is
+/// sent with headers of its own.
+pub fn bytes_on_link(frame: &[u8]) -> usize {
+    let bytes = frame.len().saturating_sub(OFFLOAD_HEADER);
+    let field = |at: usize| {
+        let field = frame
+            .get(at..at + 2)
+            .and_then(|field| field.try_into().ok());
+        usize::from(field.map_or(0, u16::from_ne_bytes))
+    };
+    // `gso_type` 1 and 4 of `struct virtio_net_hdr` are TCP over IPv4 and IPv6, beside a bit for ECN. `gso_size` is
+    // the data in each segment, `csum_start` where the TCP header is.
+    let is_tcp = matches!(frame.get(1), Some(kind) if matches!(kind & 0x7f, 1 | 4));
+    let (data, tcp) = if is_tcp { (field(4), field(6)) } else { (0, 0) };
+    // The upper half of the header's thirteenth byte is its length in words (RFC 9293, section 3.1).
+    let words = frame.get(OFFLOAD_HEADER + tcp + 12).map(|byte| byte >> 4);
+    match (data, words) {
+        (1.., Some(words)) => {
+            let headers = tcp + 4 * usize::from(words);
+            let segments = bytes.saturating_sub(headers).div_ceil(data);
+            bytes + segments.saturating_sub(1) * headers
+        }
+        _ => bytes,
+    }
+}
+
 /// Bytes for one frame: the offload header, an Ethernet header with one tag, and the largest segment
 /// (`GSO_LEGACY_MAX_SIZE`, 65,536 bytes, Linux `include/linux/netdevice.h`), rounded up to whole pages.
 const SLOT: usize = 17 * 4096;
@@ -296,5 +322,33 @@ fn check(result: libc::c_int) -> io::Result<()> {
         Err(io::Error::last_os_error())
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with room for the headers of TCP over IPv4, without options, and data.
+    fn frame(kind: u8, segment: u16, data: usize) -> Vec<u8> {
+        let mut frame = vec![0; OFFLOAD_HEADER + 54 + data];
+        frame[1] = kind;
+        frame[4..6].copy_from_slice(&segment.to_ne_bytes());
+        frame[6..8].copy_from_slice(&34_u16.to_ne_bytes());
+        frame[OFFLOAD_HEADER + 34 + 12] = 5 << 4;
+        frame
+    }
+
+    #[test]
+    fn every_segment_of_a_frame_has_headers_on_the_link() {
+        assert_eq!(bytes_on_link(&frame(0, 0, 1_460)), 1_514);
+        assert_eq!(bytes_on_link(&frame(1, 1_460, 3 * 1_460)), 3 * 1_514);
+        assert_eq!(
+            bytes_on_link(&frame(0x81, 1_460, 1_460 + 1)),
+            1_514 + 55,
+            "the last is short, and ECN is on"
+        );
+        assert_eq!(bytes_on_link(&frame(5, 1_460, 2_000)), 2_054, "UDP");
+        assert_eq!(bytes_on_link(&[1; 7]), 0, "cut off");
     }
 }

@@ -56,6 +56,7 @@ problems! {
     names_that_change_nothing_are_found: "first-tries-variants",
     a_text_of_several_lines_must_be_indented: "yaml-text",
     an_anchor_comes_before_its_alias: "yaml-anchor",
+    packets_with_several_segments_need_a_rate_alone: "link-tso",
     tabs_are_named: "yaml-tabs",
     a_quote_that_is_not_closed_is_found: "yaml-quote",
     semicolons_are_not_commas: "yaml-semicolon",

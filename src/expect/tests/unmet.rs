@@ -22,6 +22,7 @@ fn judged(value: f64, watched: &[&str], impairment: Impairment, timeline: &Timel
         interfaces: ["eth0".into(), "eth0".into()],
         mtu: None,
         impairment,
+        tso: false,
         by: Default::default(),
         faults: vec![FaultSpec {
             name: "stale".into(),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::lab::{Op, plan};
-use crate::scenario::topology::{Emulation, ImpairedBy, NatPorts, NatSpec};
-use crate::units::Percent;
+use crate::scenario::topology::{Emulation, ImpairedBy, LinkSpec, NatPorts, NatSpec};
+use crate::units::{Percent, Rate};
 
 #[test]
 fn the_plan_of_two_nodes() {
@@ -35,6 +35,34 @@ fn a_netem_link_has_netem_at_both_ends_and_no_wire() {
     address client eth0: 10.0.0.1/24
     address server eth0: 10.0.0.2/24
     ");
+}
+
+#[test]
+fn packets_of_a_link_with_tso_carry_what_it_sends_in_a_millisecond() {
+    let most = |rate: f64, change: fn(&mut LinkSpec)| {
+        let mut topology = row(IpVersion::V4, &["client", "server"]);
+        let link = &mut topology.links[0];
+        link.impairment.rate = Rate::per_second(rate);
+        link.tso = true;
+        change(link);
+        let plan = plan(&topology).to_string();
+        let link = plan.lines().find(|line| line.starts_with("link"));
+        link.and_then(|link| Some(link.split_once(", ")?.1.to_owned()))
+    };
+    let one = Some("one segment per packet".to_owned());
+    // 24 Mbit/s are 3,000 bytes in a millisecond.
+    assert_eq!(most(24e6, |_| ()), one);
+    assert_eq!(
+        most(200e6, |_| ()),
+        Some("up to 16 segments per packet".to_owned())
+    );
+    assert_eq!(
+        most(100e9, |_| ()),
+        Some("up to 43 segments per packet".to_owned()),
+        "64 KiB"
+    );
+    assert_eq!(most(200e6, |link| link.tso = false), one);
+    assert_eq!(most(200e6, |link| link.changes = true), one);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::counters::WireCounters;
 use super::link_model::{LinkModel, PacketOutcome};
 use super::segment::{Segment, is_upkeep};
 use crate::scenario::topology::Impairment;
-use crate::sys::packet::OFFLOAD_HEADER;
+use crate::sys::packet::bytes_on_link;
 
 #[derive(Debug)]
 pub(super) struct InFlight {
@@ -45,7 +45,7 @@ impl LinkDirection {
         now: Duration,
         counters: &mut WireCounters,
     ) {
-        let bytes = frame.len().saturating_sub(OFFLOAD_HEADER);
+        let bytes = bytes_on_link(frame);
         let leaves = match self.model.take(bytes, || is_upkeep(frame), now) {
             PacketOutcome::Leaves(leaves) => leaves,
             PacketOutcome::Overtakes(leaves) => {

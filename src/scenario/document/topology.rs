@@ -82,6 +82,9 @@ document! {
         "reorder" => reorder: Option<Spanned<Share>>,
         /// Percentage of packets that arrive twice.
         "duplicate" => duplicate: Option<Share>,
+        /// `true` lets packets carry several TCP segments, as with TCP segmentation offload (`ethtool -K eth0 tso on`):
+        /// as many as the link sends in a millisecond.
+        "tso" => tso: Option<Spanned<Switch>>,
         /// The component that does this: the lab's own `wire` (the default), or the kernel's `netem`.
         "by" => by: Option<Spanned<ImpairedBy>>,
         /// Largest packet in bytes: 68 to 65535 for IPv4, from 1280 for IPv6.

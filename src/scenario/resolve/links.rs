@@ -1,11 +1,11 @@
 //! Resolves links and their impairments.
 
 use super::names::Names;
-use crate::scenario::decode::List;
-use crate::scenario::document::{Bandwidth, Bytes, Share, Text, Timespan};
+use crate::scenario::decode::{Framed, List};
+use crate::scenario::document::{Bandwidth, Bytes, LinkDoc, Share, Text, Timespan};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
-use crate::scenario::topology::{Impairment, IpVersion};
+use crate::scenario::topology::{ImpairedBy, Impairment, IpVersion};
 
 /// Resolves the two nodes of a link that is defined.
 pub(crate) fn between(
@@ -152,6 +152,28 @@ impl WrittenImpairment {
             duplicate: self.duplicate.map(|duplicate| duplicate.0),
         }
     }
+}
+
+/// Returns whether packets may carry several segments, and reports a link for which that has no meaning.
+pub(crate) fn tso(link: &LinkDoc, cx: &mut Collector<'_>) -> bool {
+    let Some(tso) = link.tso.filter(|tso| tso.value.0) else {
+        return false;
+    };
+    let by_netem = link.by.is_some_and(|by| by.value == ImpairedBy::Netem);
+    let single = [
+        ("loss", link.loss.is_some()),
+        ("reorder", link.reorder.is_some()),
+        ("duplicate", link.duplicate.is_some()),
+        ("by: netem", by_netem),
+    ];
+    if let Some((key, _)) = single.iter().find(|(_, given)| *given) {
+        cx.error(tso.span, format!("`tso` with `{key}`"))
+            .help("then each packet carries one segment: leave `tso` out");
+    } else if link.rate.is_none() && link.complete() {
+        cx.error(tso.span, "`tso` without `rate`")
+            .help("without a rate, packets carry several segments in any case: leave `tso` out");
+    }
+    true
 }
 
 /// Returns the MTU, and reports one out of bounds. The least is 68 for IPv4 (RFC 791) and 1,280 for IPv6

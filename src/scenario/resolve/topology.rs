@@ -200,6 +200,7 @@ impl<'d> ResolvedLab<'d> {
                 between: between.map(|node| self.names[node].clone()),
                 mtu: links::mtu(link.mtu, self.ip, cx),
                 impairment: written.impairment(link.complete(), cx),
+                tso: links::tso(link, cx),
                 by: link.by.map(|by| by.value).unwrap_or_default(),
                 faults: Vec::new(),
                 changes: false,
