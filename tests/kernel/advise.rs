@@ -26,6 +26,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("ten_thousand_lines_are_answered_at_once", many_lines),
         Trial::test("lines_are_tried_side_by_side", side_by_side),
         Trial::test("each_line_is_judged_after_those_before_it", in_order),
+        Trial::test("a_key_that_does_not_exist_is_so_in_each_line", missing_twice),
+        Trial::test("advertisements_are_tried_on_a_router_too", advertisements),
         Trial::test("a_folder_that_does_not_exist_is_an_error", no_folder),
         Trial::test("another_host_is_the_reference_if_it_is_given", other_host),
         Trial::test(
@@ -278,6 +280,39 @@ fn look_at(name: &str, text: &str, more: &[&str]) -> Output {
         .args(more)
         .arg(file);
     advise.output().unwrap()
+}
+
+fn missing_twice() -> Result<(), Failed> {
+    let text = "kernel.exec-shield = 1\nkernel.exec-shield = 0\n";
+    expect(
+        &look_at("missing-twice.conf", text, &[]),
+        1,
+        &[
+            "overridden by line 2; this kernel has no such key",
+            "cannot apply         2  kernel.exec-shield = 0",
+        ],
+    )
+}
+
+/// On a host, `accept_ra` 2 is the same as 1.
+fn advertisements() -> Result<(), Failed> {
+    let file = scratch().join("advertisements.conf");
+    std::fs::write(&file, "net.ipv6.conf.default.accept_ra = 2\n").unwrap();
+    let output = command()
+        .args(["advise", "--details", "--no-progress", "--no-record"])
+        .args(["--against", "stock"])
+        .arg(file)
+        .output()?;
+    expect(
+        &output,
+        0,
+        &[
+            "(accepts), for a host without an address of its own",
+            "no effect: load.answered 20 -> 20",
+            "(forwards), for a router that gets its address and route from another one",
+            "helps: load.answered 0 -> 20",
+        ],
+    )
 }
 
 fn in_order() -> Result<(), Failed> {

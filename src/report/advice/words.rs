@@ -152,13 +152,16 @@ fn overridden(place: &LinePlace, by: &LinePlace, advice: &Advice) -> String {
         false => by.to_string(),
     };
     let mut lines = advice.lines.iter();
-    let fails = lines.any(|line| line.entry.place == *by && line.ruling() == Ruling::CannotApply);
-    let effect = match fails {
-        true => {
+    let later = lines.find(|line| line.entry.place == *by && line.ruling() == Ruling::CannotApply);
+    let effect = match later {
+        Some(later) if (later.facts.iter()).all(|key| key.scope == KeyScope::Missing) => {
+            "; this kernel has no such key"
+        }
+        Some(_) => {
             ", which cannot be applied: sysctl(8) then leaves the value of this line, and systemd-sysctl(8) writes \
              neither"
         }
-        false => "",
+        None => "",
     };
     format!("overridden by {other}{effect}")
 }
