@@ -26,7 +26,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("ten_thousand_lines_are_answered_at_once", many_lines),
         Trial::test("lines_are_tried_side_by_side", side_by_side),
         Trial::test("each_line_is_judged_after_those_before_it", in_order),
-        Trial::test("a_key_that_does_not_exist_is_so_in_each_line", missing_twice),
+        Trial::test(
+            "a_key_that_does_not_exist_is_so_in_each_line",
+            missing_twice,
+        ),
         Trial::test("advertisements_are_tried_on_a_router_too", advertisements),
         Trial::test("a_folder_that_does_not_exist_is_an_error", no_folder),
         Trial::test("another_host_is_the_reference_if_it_is_given", other_host),
