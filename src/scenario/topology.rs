@@ -227,15 +227,11 @@ impl LinkSpec {
         }
     }
 
-    /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults
-    /// need that too: "the third segment" is meaningless if several travel in one packet.
-    pub fn wants_segments(&self) -> bool {
-        self.max_segments() == Some(1)
-    }
-
-    /// Returns the greatest number of TCP segments in a packet (`gso_max_segs`), if it is limited. With `tso`, that is
-    /// what the link sends in a millisecond, as Linux sizes packets for a paced connection (`tcp_tso_autosize`,
-    /// `net/ipv4/tcp_output.c`), and at most 64 KiB.
+    /// Returns the greatest number of TCP segments in a packet (`gso_max_segs`), if it is limited.
+    ///
+    /// It is one with most impairments (see [`Impairment::wants_segments`]) and with faults: "the third segment" is
+    /// meaningless if several travel in one packet. With `tso`, it is what the link sends in a millisecond, as Linux
+    /// sizes packets for a paced connection (`tcp_tso_autosize`, `net/ipv4/tcp_output.c`), and at most 64 KiB.
     pub fn max_segments(&self) -> Option<u32> {
         const ETHERNET_HEADER: u32 = 14;
         const MILLISECOND: f64 = 1e-3;

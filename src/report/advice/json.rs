@@ -167,7 +167,8 @@ pub fn render(advice: &Advice) -> serde_json::Result<String> {
         blame: advice.blame.clone(),
         together: advice.together.iter().map(experiment).collect(),
     };
-    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+    // On one line: indentation is a third of the report of a long file.
+    serde_json::to_string(&report).map(|text| text + "\n")
 }
 
 fn line(line: &LineAdvice, advice: &Advice) -> LineReport {

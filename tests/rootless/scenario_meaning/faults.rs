@@ -51,7 +51,7 @@ fn a_link_has_from_the_start_everything_it_needs_later() {
         run.topology
             .links
             .iter()
-            .all(|link| link.changes && link.wants_segments())
+            .all(|link| link.changes && link.max_segments() == Some(1))
     );
     let actions: Vec<&StepAction> = run.workload.steps.iter().map(|step| &step.action).collect();
     assert!(
